@@ -1,0 +1,167 @@
+//! All reading of the environment: one small struct per concern, each field's variable named beside it.
+//! What is missing or contradicts itself stops the start, naming the variable and the remedy.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// A configuration that cannot work: which variable, what is wrong with it, what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {problem} {remedy}")]
+pub struct Error {
+    pub variable: String,
+    pub problem: String,
+    pub remedy: String,
+}
+
+impl Error {
+    pub fn new(variable: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+        Error { variable: variable.to_owned(), problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
+/// The variables of a process, or of a test.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn process() -> Environment {
+        Environment(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// An empty variable counts as absent: that is how hosting consoles "remove" one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub fn required(&self, name: &str, remedy: &str) -> Result<&str, Error> {
+        self.get(name).ok_or_else(|| Error::new(name, "is not set.", remedy))
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T, Error> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.parse().map_err(|_| Error::new(name, "is not a whole number.", "Give digits only.")),
+        }
+    }
+
+    pub(crate) fn names_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.keys().filter_map(move |name| name.strip_prefix(prefix))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `DATABASE_URL`: the app role's, through the pooler when there is one.
+    pub url: String,
+    /// `DATABASE_POOL_SIZE`: connections per process; 1 or 2 on Lambda, more where one process serves many requests.
+    pub pool_size: usize,
+}
+
+impl Database {
+    pub fn read(environment: &Environment) -> Result<Database, Error> {
+        let url = environment.required("DATABASE_URL", "Give the URL of the docent_app role, e.g. postgres://docent_app:…@host/db.")?;
+        if url.parse::<tokio_postgres::Config>().is_err() {
+            return Err(Error::new("DATABASE_URL", "is not a Postgres URL.", "Write postgres://user:password@host/database."));
+        }
+        Ok(Database { url: url.to_owned(), pool_size: environment.number("DATABASE_POOL_SIZE", 4)?.clamp(1, 64) })
+    }
+}
+
+/// Where documents lie: S3, R2 or anything that speaks S3.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// `S3_BUCKET` (or `CLOUDFLARE_R2_BUCKET_NAME`).
+    pub name: String,
+    /// `S3_REGION`, else `AWS_REGION`, else `auto` (what R2 expects).
+    pub region: String,
+    /// `S3_ENDPOINT`: absent on AWS itself. (`CLOUDFLARE_R2_ACCOUNT_ID` gives R2's.)
+    pub endpoint: Option<Url>,
+    /// `AWS_ACCESS_KEY_ID` (or `CLOUDFLARE_R2_ACCESS_KEY_ID`).
+    pub access_key: String,
+    /// `AWS_SECRET_ACCESS_KEY` (or `CLOUDFLARE_R2_SECRET_ACCESS_KEY`).
+    pub secret_key: SecretString,
+    /// `AWS_SESSION_TOKEN`: set by Lambda for the function's own role.
+    pub session_token: Option<SecretString>,
+}
+
+impl Bucket {
+    pub fn read(environment: &Environment) -> Result<Bucket, Error> {
+        let either = |first: &str, second: &str| environment.get(first).or_else(|| environment.get(second)).map(str::to_owned);
+        let needed = |first: &str, second: &str| {
+            either(first, second).ok_or_else(|| Error::new(first, "is not set.", format!("Set it, or {second} for R2.")))
+        };
+        let endpoint = match (environment.get("S3_ENDPOINT"), environment.get("CLOUDFLARE_R2_ACCOUNT_ID")) {
+            (Some(endpoint), _) => Some(endpoint.to_owned()),
+            (None, Some(account)) => Some(format!("https://{account}.r2.cloudflarestorage.com")),
+            (None, None) => None,
+        };
+        let endpoint = endpoint
+            .map(|text| Url::parse(&text).map_err(|_| Error::new("S3_ENDPOINT", "is not a URL.", "Write https://host.")))
+            .transpose()?;
+        Ok(Bucket {
+            name: needed("S3_BUCKET", "CLOUDFLARE_R2_BUCKET_NAME")?,
+            region: either("S3_REGION", "AWS_REGION").unwrap_or_else(|| "auto".to_owned()),
+            endpoint,
+            access_key: needed("AWS_ACCESS_KEY_ID", "CLOUDFLARE_R2_ACCESS_KEY_ID")?,
+            secret_key: needed("AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_ACCESS_KEY")?.into(),
+            session_token: environment.get("AWS_SESSION_TOKEN").map(SecretString::from),
+        })
+    }
+}
+
+/// What ingestion needs besides database and bucket.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    /// `INGEST_SECRET`: signs what the R2 queue worker posts. Absent: the webhook refuses everything.
+    pub secret: Option<SecretString>,
+    /// `CRON_SECRET`: what the platform's scheduler sends as a bearer token.
+    pub cron_secret: Option<SecretString>,
+    /// `INGEST_LEASE_SECONDS`: after how long a silent worker counts as dead.
+    pub lease_seconds: i32,
+}
+
+impl Ingest {
+    pub fn read(environment: &Environment) -> Result<Ingest, Error> {
+        let secret = |name: &str| match environment.get(name) {
+            Some(value) if value.len() < 16 => Err(Error::new(name, "is shorter than 16 characters.", "Use `openssl rand -hex 32`.")),
+            other => Ok(other.map(SecretString::from)),
+        };
+        Ok(Ingest {
+            secret: secret("INGEST_SECRET")?,
+            cron_secret: secret("CRON_SECRET")?,
+            lease_seconds: environment.number("INGEST_LEASE_SECONDS", 60)?.clamp(1, 3600),
+        })
+    }
+}
+
+/// Limits that an operator may move.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `MAX_UPLOAD_BYTES`: the largest file that an upload is signed for.
+    pub upload_bytes: u64,
+    /// `ALLOW_LOOPBACK_PROVIDERS=1`: lets a provider's base URL point at this machine (local mode, Ollama).
+    pub loopback_providers: bool,
+    /// `EMBEDDING_MODEL`: what new collections are embedded with.
+    pub embedding_model: String,
+}
+
+/// 50 MB: what the formats that need the whole file in memory are allowed.
+pub const DEFAULT_UPLOAD_BYTES: u64 = 50 * 1024 * 1024;
+
+impl Limits {
+    pub fn read(environment: &Environment) -> Result<Limits, Error> {
+        Ok(Limits {
+            upload_bytes: environment.number("MAX_UPLOAD_BYTES", DEFAULT_UPLOAD_BYTES)?,
+            loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
+            embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Postgres: the pool, the check of the role that we run as, and [`TenantTx`], the only door to tenant tables.
+
+mod door;
+pub mod migrate;
+mod param;
+mod tx;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::types::{Kind as TypeKind, Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
+
+pub use door::Door;
+pub use param::Param;
+pub use tx::TenantTx;
+
+use crate::auth::TenantId;
+use crate::config;
+use crate::error::{Error, Kind, Result};
+
+/// How long a request may wait for a connection before it is shed with 503: piling up helps nobody.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A lazily connected pool. Building one opens nothing.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+    vector: Arc<OnceLock<Type>>,
+    door: Door,
+}
+
+/// Whose rights a connection has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What functions use: start-up refuses a role that could see past row security.
+    App,
+    /// The command line's: `set role docent_operator`, which sees every tenant by policy.
+    Operator,
+}
+
+impl Db {
+    pub fn new(config: &config::Database, role: Role) -> Result<Db> {
+        Db::with_door(config, role, Door::closed())
+    }
+
+    pub(crate) fn with_door(config: &config::Database, role: Role, door: Door) -> Result<Db> {
+        let mut parsed: tokio_postgres::Config = config.url.parse().map_err(|source: tokio_postgres::Error| {
+            Error::new(Kind::NotConfigured, "DATABASE_URL is not a Postgres URL.").because(source)
+        })?;
+        parsed.connect_timeout(CONNECT_TIMEOUT).application_name("docent");
+        let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(parsed, MakeRustlsConnect::new(tls()), recycle);
+        let vector = Arc::new(OnceLock::new());
+        let seen = vector.clone();
+        let unchecked = door.skips_role_check();
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .post_create(Hook::async_fn(move |client, _| {
+                let seen = seen.clone();
+                Box::pin(async move { greet(client, role, unchecked, &seen).await.map_err(|e| HookError::message(e)) })
+            }))
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Db { pool, vector, door })
+    }
+
+    /// Opens the door for one tenant. Sends nothing yet; see [`TenantTx`].
+    pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let vector = self.vector.get().cloned().unwrap_or(Type::UNKNOWN);
+        Ok(TenantTx::new(client, tenant, vector, self.door.clone()))
+    }
+
+    /// One of the audited, content-free functions of the `control` schema, which give ids across tenants.
+    pub async fn control(&self, call: Control) -> Result<Vec<(Uuid, Option<Uuid>)>> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let rows = match call {
+            Control::DueHints(most) => {
+                client.query_typed("select tenant_id, id from control.due_hints($1)", &[(&most, Type::INT4)]).await
+            }
+            Control::StuckDocuments(most) => {
+                client.query_typed("select tenant_id, id from control.stuck_documents($1)", &[(&most, Type::INT4)]).await
+            }
+            Control::TenantsAfter(previous, most) => {
+                let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
+                    &[(&previous, Type::UUID), (&most, Type::INT4)];
+                client.query_typed("select tenant_id, null::uuid from control.tenants_after($1, $2)", params).await
+            }
+        };
+        Ok(rows.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Proves that the database answers: one trip, no tenant.
+    pub async fn ping(&self) -> Result<()> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        client.simple_query("select 1").await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// What a function may ask across tenants.
+#[derive(Clone, Copy, Debug)]
+pub enum Control {
+    DueHints(i32),
+    StuckDocuments(i32),
+    TenantsAfter(Option<Uuid>, i32),
+}
+
+/// Runs once per connection: refuses a role that row security would not bind, and learns pgvector's type id.
+async fn greet(client: &tokio_postgres::Client, role: Role, unchecked: bool, seen: &OnceLock<Type>) -> Result<(), String> {
+    if role == Role::Operator {
+        client.batch_execute("set role docent_operator").await.map_err(|error| error.to_string())?;
+    }
+    let sql = "select r.rolsuper, r.rolbypassrls,
+                 exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                         where n.nspname = 'public' and c.relowner = r.oid),
+                 coalesce((select oid from pg_type where typname = 'vector' limit 1), 0)::oid, r.rolname::text
+               from pg_roles r where r.rolname = current_user";
+    let rows = client.query_typed(sql, &[]).await.map_err(|error| error.to_string())?;
+    let row = rows.first().ok_or("the database does not know the role that it let in")?;
+    let (superuser, bypasses, owns): (bool, bool, bool) = (row.get(0), row.get(1), row.get(2));
+    let reason = match () {
+        () if superuser => "is a superuser",
+        () if bypasses => "bypasses row security",
+        () if owns => "owns tables",
+        () => "",
+    };
+    if !reason.is_empty() && !unchecked {
+        let name: String = row.get(4);
+        return Err(format!("role_refused: {name} {reason}; DATABASE_URL must log in as docent_app (see `docent migrate`)"));
+    }
+    let oid: u32 = row.get(3);
+    if oid == 0 {
+        return Err("pgvector_missing: this database has no type `vector`; run `docent migrate`".to_owned());
+    }
+    let _ = seen.set(Type::new("vector".to_owned(), oid, TypeKind::Simple, "public".to_owned()));
+    Ok(())
+}
+
+fn tls() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    #[expect(clippy::expect_used, reason = "ring supports the default versions; there is no input to this")]
+    builder.expect("ring speaks TLS 1.2 and 1.3").with_root_certificates(roots).with_no_client_auth()
+}
+
+fn unavailable(source: deadpool_postgres::PoolError) -> Error {
+    if let deadpool_postgres::PoolError::PostCreateHook(HookError::Message(message)) = &source {
+        return Error::new(Kind::NotConfigured, "The database refused to be used as configured.").because(message.to_string());
+    }
+    Error::new(Kind::DatabaseUnavailable, "The database does not answer.").because(source)
+}
+
+/// Tells a lost connection (503, try again) from a statement that was refused (500, our mistake).
+pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
+    use tokio_postgres::error::SqlState;
+    let refused = source.code().is_some_and(|code| {
+        !matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW | SqlState::TOO_MANY_CONNECTIONS)
+    });
+    let conflict = matches!(source.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION));
+    match (conflict, refused) {
+        (true, _) => Error::new(Kind::Conflict, "That already exists, or something it names does not.").because(source),
+        (_, true) => Error::internal(source),
+        _ => Error::new(Kind::DatabaseUnavailable, "The database does not answer.").because(source),
+    }
+}

@@ -1,0 +1,118 @@
+//! The only door to tenant tables: a transaction that carries its tenant in the type, in the setting that row
+//! security reads, and as the first parameter of every statement.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::Object;
+use futures_util::future::join;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::Row;
+
+use super::{Door, Param, failed};
+use crate::auth::TenantId;
+use crate::error::{Error, Result};
+
+/// A transaction in which only one tenant exists. `$1` of every statement is the tenant; callers bind from `$2`.
+///
+/// Nothing is sent until the first statement, which takes `begin` and the tenant's setting along in the same trip.
+/// Dropped before its commit was answered, it takes the connection with it: a connection whose query was abandoned
+/// is closed, never reused (<https://openai.com/index/march-20-chatgpt-outage>).
+pub struct TenantTx {
+    client: Option<Object>,
+    tenant: TenantId,
+    vector: Type,
+    door: Door,
+    begun: AtomicBool,
+    closed: AtomicBool,
+    finished: AtomicBool,
+}
+
+impl TenantTx {
+    pub(super) fn new(client: Object, tenant: TenantId, vector: Type, door: Door) -> TenantTx {
+        let [begun, closed, finished] = [const { AtomicBool::new(false) }; 3];
+        TenantTx { client: Some(client), tenant, vector, door, begun, closed, finished }
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub async fn query(&self, sql: &str, params: &[&dyn Param]) -> Result<Vec<Row>> {
+        let client = self.client()?;
+        let sql = self.door.rewrite(sql);
+        let tenant = self.tenant.uuid();
+        let mut typed: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&tenant, Type::UUID)];
+        typed.extend(params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type(&self.vector))));
+        if self.begun.swap(true, Ordering::Relaxed) {
+            return client.query_typed(&sql, &typed).await.map_err(failed);
+        }
+        // Polled in order, so both are on the wire before either is answered. A uuid needs no quoting.
+        let begin = format!("begin; select set_config('app.tenant_id', '{tenant}', true)");
+        let (begun, rows) = join(client.batch_execute(&begin), client.query_typed(&sql, &typed)).await;
+        begun.map_err(failed)?;
+        rows.map_err(failed)
+    }
+
+    pub async fn query_opt(&self, sql: &str, params: &[&dyn Param]) -> Result<Option<Row>> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs a statement whose rows do not matter; gives how many there were (use `returning` to count changes).
+    pub async fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<usize> {
+        Ok(self.query(sql, params).await?.len())
+    }
+
+    /// Streams rows in by binary `copy`: the fastest way to store a batch of chunks.
+    pub async fn copy_in(&self, sql: &str, types: &[Type], rows: &[Vec<&(dyn ToSql + Sync)>]) -> Result<u64> {
+        let client = self.client()?;
+        let sink = client.copy_in(sql).await.map_err(failed)?;
+        let writer = tokio_postgres::binary_copy::BinaryCopyInWriter::new(sink, types);
+        futures_util::pin_mut!(writer);
+        for row in rows {
+            writer.as_mut().write(row).await.map_err(failed)?;
+        }
+        writer.finish().await.map_err(failed)
+    }
+
+    pub fn vector_type(&self) -> Type {
+        self.vector.clone()
+    }
+
+    /// Runs `work` and sends the commit right behind its statements, in the same trip. Only for work that sends all
+    /// it has at once: a statement that comes after the commit is refused.
+    pub async fn finish<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (worked, committed) = join(work, self.commit()).await;
+        let value = worked?;
+        committed.map(|()| value)
+    }
+
+    pub async fn commit(&self) -> Result<()> {
+        if !self.begun.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let client = self.client()?;
+        self.closed.store(true, Ordering::Relaxed);
+        client.batch_execute("commit").await.map_err(failed)?;
+        self.finished.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn client(&self) -> Result<&Object> {
+        match &self.client {
+            Some(client) if !self.closed.load(Ordering::Relaxed) => Ok(client),
+            _ => Err(Error::internal("a statement was sent after its transaction's commit")),
+        }
+    }
+}
+
+impl Drop for TenantTx {
+    fn drop(&mut self) {
+        if self.begun.load(Ordering::Relaxed)
+            && !self.finished.load(Ordering::Relaxed)
+            && let Some(client) = self.client.take()
+        {
+            drop(Object::take(client));
+        }
+    }
+}
+

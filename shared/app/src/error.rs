@@ -1,0 +1,168 @@
+//! One error, two audiences: a code, a sentence and a next step for the caller; the cause for the log.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::StatusCode;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as a caller can tell it apart. The code is stable; clients may match on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    PayloadTooLarge,
+    UnsupportedType,
+    DatabaseUnavailable,
+    StorageUnavailable,
+    /// A document that cannot become text; the code is docent-text's.
+    Document(&'static str),
+    /// A provider that cannot be used; the code is docent-llm's.
+    Provider(&'static str),
+    /// The server's configuration lacks what this request needs.
+    NotConfigured,
+    Internal,
+}
+
+/// An error on its way to a caller. `detail` and `hint` are public: no SQL, no path, no provider text, no key.
+pub struct Error {
+    pub kind: Kind,
+    pub detail: Cow<'static, str>,
+    pub hint: Cow<'static, str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Error {
+        let hint = kind.hint();
+        Error { kind, detail: detail.into(), hint: hint.into(), source: None }
+    }
+
+    pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Kind::InvalidRequest, detail)
+    }
+
+    /// Somebody else's row and no row at all look the same from outside.
+    pub fn not_found(what: &'static str) -> Error {
+        Error::new(Kind::NotFound, format!("There is no such {what}."))
+    }
+
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::new(Kind::Internal, "Something went wrong on our side.").because(source)
+    }
+
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Error {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Keeps the cause for the log; it is never sent.
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Whether the same request may succeed later without being changed.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::DatabaseUnavailable
+                | Kind::StorageUnavailable
+                | Kind::Provider("provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated")
+        )
+    }
+}
+
+impl Kind {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Kind::InvalidRequest => "invalid_request",
+            Kind::Unauthorized => "unauthorized",
+            Kind::Forbidden => "forbidden",
+            Kind::NotFound => "not_found",
+            Kind::MethodNotAllowed => "method_not_allowed",
+            Kind::Conflict => "conflict",
+            Kind::PayloadTooLarge => "too_large",
+            Kind::UnsupportedType => "unsupported_type",
+            Kind::DatabaseUnavailable => "database_unavailable",
+            Kind::StorageUnavailable => "storage_unavailable",
+            Kind::Document(code) | Kind::Provider(code) => code,
+            Kind::NotConfigured => "not_configured",
+            Kind::Internal => "internal",
+        }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Kind::InvalidRequest => StatusCode::BAD_REQUEST,
+            Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Provider("provider_rate_limited") => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Provider("provider_auth" | "provider_quota" | "provider_rejected") => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Provider(_) => StatusCode::BAD_GATEWAY,
+            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Kind::InvalidRequest => "Correct the request and send it again.",
+            Kind::Unauthorized => "Send `Authorization: Bearer docent_sk_…` with a token that is neither expired nor revoked.",
+            Kind::Forbidden => "Use a token that has the scope for this.",
+            Kind::NotFound => "Check the address and the id.",
+            Kind::MethodNotAllowed => "Use one of the methods named in the `Allow` header.",
+            Kind::Conflict => "Read the current state and decide again.",
+            Kind::PayloadTooLarge => "Send less at once.",
+            Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
+            Kind::DatabaseUnavailable | Kind::StorageUnavailable => "Try again in a few seconds.",
+            Kind::Document(_) => "Correct the document and upload it again.",
+            Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",
+            Kind::NotConfigured => "The operator must complete the configuration; `docent doctor` names what is missing.",
+            Kind::Internal => "Try again; if it stays, report the request id.",
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code(), self.detail)?;
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
+        while let Some(source) = cause {
+            write!(formatter, ": {source}")?;
+            cause = source.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} {}", self.code(), self.detail, self.hint)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

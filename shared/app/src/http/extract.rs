@@ -1,0 +1,97 @@
+//! axum's extractors, with refusals that say what was wrong in problem+json.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Clock;
+use crate::error::{Error, Kind};
+
+/// A JSON body, in or out.
+pub struct Json<T>(pub T);
+
+/// The parts of a path.
+pub struct Path<T>(pub T);
+
+/// The parameters after the question mark.
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Json(value)),
+            Err(rejection) => Err(refused(rejection)),
+        }
+    }
+}
+
+fn refused(rejection: JsonRejection) -> Error {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::PayloadTooLarge, "The body is larger than 1 MiB.")
+            .hint("Files go through POST /api/upload, straight to the bucket."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Error::new(Kind::UnsupportedType, "The body must be JSON.").hint("Send `content-type: application/json`.")
+        }
+        _ => Error::invalid(format!("The body is not what this address takes: {}", rejection.body_text())),
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        // A malformed id cannot name anything, so it is "not there" rather than "not allowed".
+        path.map(|axum::extract::Path(value)| Path(value)).map_err(|_: PathRejection| Error::not_found("resource"))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        query.map(|axum::extract::Query(value)| Query(value)).map_err(|rejection: QueryRejection| Error::invalid(rejection.body_text()))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// The id that a request carries from door to log: the caller's `x-request-id` when it is a plain one, else ours.
+#[derive(Clone, Debug)]
+pub struct RequestId(String);
+
+/// Longer ids are replaced: they would only fill logs.
+const LONGEST_ID: usize = 64;
+
+impl RequestId {
+    pub(super) fn of(headers: &HeaderMap) -> RequestId {
+        let plain = |text: &&str| {
+            (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+        };
+        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(plain);
+        RequestId(given.map_or_else(|| Clock::system().uuid().simple().to_string(), str::to_owned))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId::of(&parts.headers)))
+    }
+}

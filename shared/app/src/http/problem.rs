@@ -1,0 +1,86 @@
+//! Failures as `application/problem+json` (RFC 9457), with a stable code, a next step and the request's id.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::RequestId;
+use crate::error::Error;
+
+/// An error on its way out. The layer stack fills in the request's id.
+#[derive(Clone)]
+pub struct Problem {
+    error: Arc<Error>,
+    request_id: Option<RequestId>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    hint: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl Problem {
+    pub(super) fn with_id(mut self, id: &RequestId) -> Problem {
+        self.request_id = Some(id.clone());
+        self
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        Problem { error: Arc::new(error), request_id: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = &self.error;
+        let status = error.status();
+        if let Some(id) = &self.request_id
+            && status.is_server_error()
+        {
+            tracing::error!(request_id = id.as_str(), code = error.code(), cause = ?error, "http.request failed");
+        }
+        let wire = Wire {
+            kind: format!("https://docent.dev/errors/{}", error.code()),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: &error.detail,
+            code: error.code(),
+            hint: &error.hint,
+            retryable: error.retryable(),
+            request_id: self.request_id.as_ref().map(RequestId::as_str),
+        };
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}

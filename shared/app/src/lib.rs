@@ -1,0 +1,25 @@
+//! Docent: a multi-tenant RAG chat backend made of small functions. A document goes in by a presigned upload and an
+//! event; an answer comes out as a cited stream; a tenant's wall stands around both. Start at [`function`].
+
+pub mod app;
+pub mod auth;
+pub mod bots;
+pub mod chat;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod documents;
+pub mod embedder;
+pub mod error;
+pub mod function;
+pub mod health;
+pub mod http;
+pub mod ingest;
+pub mod keys;
+pub mod objects;
+pub mod search;
+pub mod telemetry;
+pub mod usage;
+
+pub use app::App;
+pub use error::{Error, Result};
