@@ -1,0 +1,59 @@
+//! From bytes to events: a framing cuts the bytes, a dialect reads each frame.
+
+use crate::{Error, Event, ndjson, sse};
+
+/// How one dialect reads the frames of one answer. Pure: the state of the answer is all it holds.
+pub(crate) trait FrameDecoder: Send {
+    /// Appends what this frame says. `Event::Finish` only when the full end marker was read.
+    fn frame(&mut self, frame: &str, events: &mut Vec<Event>) -> Result<(), Error>;
+}
+
+/// How the provider separates frames.
+#[derive(Debug)]
+pub(crate) enum Framing {
+    Sse(sse::Decoder),
+    Lines(ndjson::Decoder),
+}
+
+impl Framing {
+    pub(crate) fn media_type(&self) -> &'static str {
+        match self {
+            Self::Sse(_) => "text/event-stream",
+            Self::Lines(_) => "application/x-ndjson",
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<String>) -> Result<(), Error> {
+        match self {
+            Self::Lines(decoder) => decoder.push(bytes, frames),
+            Self::Sse(decoder) => {
+                let mut events = Vec::new();
+                let outcome = decoder.push(bytes, &mut events);
+                frames.extend(events.into_iter().map(|event| event.data));
+                outcome
+            }
+        }
+    }
+}
+
+/// One answer on its way in.
+pub(crate) struct AnswerDecoder {
+    pub(crate) framing: Framing,
+    pub(crate) frames: Box<dyn FrameDecoder>,
+}
+
+impl AnswerDecoder {
+    /// Appends the events of these bytes. On an error the events before it are still appended, so that the
+    /// network's way of cutting packets never decides which words are shown.
+    pub(crate) fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Error> {
+        let mut frames = Vec::new();
+        let outcome = self.framing.push(bytes, &mut frames);
+        for frame in frames {
+            self.frames.frame(&frame, events)?;
+            if matches!(events.last(), Some(Event::Finish(_))) {
+                return Ok(());
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,111 @@
+//! Picks the dialect's pure functions, and holds what all dialects share: a call and the way to join addresses.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use url::Url;
+
+use crate::decode::AnswerDecoder;
+use crate::embed::Batch;
+use crate::{ChatRequest, Dialect, Embeddings, Endpoint, Error, ErrorKind, ollama, openai};
+
+/// One HTTP request as data. A body makes it a POST.
+pub(crate) struct Call {
+    pub(crate) url: Url,
+    /// Name and whole value of the header that carries the key.
+    pub(crate) secret: Option<(&'static str, SecretString)>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl Call {
+    pub(crate) fn get(url: Url, endpoint: &Endpoint) -> Self {
+        Self { url, secret: bearer(endpoint), body: None }
+    }
+
+    pub(crate) fn post(url: Url, endpoint: &Endpoint, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_vec(body)
+            .map_err(|_| Error::new(ErrorKind::Rejected, "The request cannot be written as JSON."))?;
+        Ok(Self { url, secret: bearer(endpoint), body: Some(body) })
+    }
+}
+
+fn bearer(endpoint: &Endpoint) -> Option<(&'static str, SecretString)> {
+    let key = endpoint.key.as_ref()?;
+    Some(("authorization", SecretString::from(format!("Bearer {}", key.expose_secret()))))
+}
+
+/// Appends path segments. A trailing slash on the base makes no difference.
+pub(crate) fn join(base: &Url, segments: &[&str]) -> Result<Url, Error> {
+    let mut url = base.clone();
+    match url.path_segments_mut() {
+        Ok(mut path) => path.pop_if_empty().extend(segments),
+        Err(()) => return Err(ErrorKind::Endpoint.into()),
+    };
+    Ok(url)
+}
+
+impl Dialect {
+    pub(crate) fn chat(self, endpoint: &Endpoint, request: &ChatRequest) -> Result<Call, Error> {
+        match self {
+            Self::OpenAi => openai::chat(endpoint, request),
+            Self::Ollama => ollama::chat(endpoint, request),
+        }
+    }
+
+    pub(crate) fn answer(self) -> AnswerDecoder {
+        match self {
+            Self::OpenAi => openai::answer(),
+            Self::Ollama => ollama::answer(),
+        }
+    }
+
+    pub(crate) fn embed(self, endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Call, Error> {
+        match self {
+            Self::OpenAi => openai::embed(endpoint, model, inputs),
+            Self::Ollama => ollama::embed(endpoint, model, inputs),
+        }
+    }
+
+    pub(crate) fn embeddings(self, body: &[u8]) -> Result<Embeddings, Error> {
+        match self {
+            Self::OpenAi => openai::embeddings(body),
+            Self::Ollama => ollama::embeddings(body),
+        }
+    }
+
+    pub(crate) fn batch(self, endpoint: &Endpoint) -> Batch {
+        match self {
+            Self::OpenAi => openai::batch(endpoint),
+            Self::Ollama => ollama::BATCH,
+        }
+    }
+
+    /// The cheapest call that only a good key answers; any JSON with status 200 will do.
+    pub(crate) fn check(self, endpoint: &Endpoint) -> Result<Call, Error> {
+        match self {
+            Self::OpenAi => openai::check(endpoint),
+            Self::Ollama => ollama::list(endpoint),
+        }
+    }
+
+    pub(crate) fn list(self, endpoint: &Endpoint) -> Result<Call, Error> {
+        match self {
+            Self::OpenAi => openai::list(endpoint),
+            Self::Ollama => ollama::list(endpoint),
+        }
+    }
+
+    pub(crate) fn models(self, body: &[u8]) -> Result<Vec<String>, Error> {
+        match self {
+            Self::OpenAi => openai::models(body),
+            Self::Ollama => ollama::models(body),
+        }
+    }
+
+    /// What an error body names beyond its status, for example that a 429 is about credit.
+    pub(crate) fn named(self, body: &[u8]) -> Option<ErrorKind> {
+        match self {
+            Self::OpenAi => openai::named(body),
+            Self::Ollama => ollama::named(body),
+        }
+    }
+}

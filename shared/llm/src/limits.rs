@@ -1,0 +1,39 @@
+//! What a provider may cost us in time and memory, and where it may be.
+
+use std::time::Duration;
+
+/// The defaults suit a function that must answer within five minutes.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Resolving the name, connecting and the TLS handshake.
+    pub connect: Duration,
+    /// From sending the request until the response's head. Embeddings and slow models work in this time.
+    pub first_byte: Duration,
+    /// Between two pieces of a body.
+    pub idle: Duration,
+    /// From sending the request until the last byte.
+    pub total: Duration,
+    /// All header names and values of a response together.
+    pub head: usize,
+    /// One streamed answer on the wire, some 300 bytes for each token.
+    pub stream_body: usize,
+    /// One JSON body: 2,048 vectors of 3,072 dimensions in base64 need 33 MiB.
+    pub json_body: usize,
+    /// For a laptop: `localhost` over plain http and on any port, for Ollama. Never for many tenants.
+    pub allow_loopback: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
+            total: Duration::from_secs(300),
+            head: 32 * 1024,
+            stream_body: 16 * 1024 * 1024,
+            json_body: 40 * 1024 * 1024,
+            allow_loopback: false,
+        }
+    }
+}

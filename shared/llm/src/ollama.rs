@@ -1,0 +1,181 @@
+//! Ollama's own dialect: newline-delimited JSON that ends with `done:true`.
+//! <https://github.com/ollama/ollama/blob/main/docs/api.md>
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
+use crate::dialect::{Call, join};
+use crate::embed::{Batch, estimate_tokens};
+use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, ndjson};
+
+/// A laptop computes these itself and answers only when all are done: small batches stay within the time limits.
+pub(crate) const BATCH: Batch = Batch { inputs: 16, tokens: 300_000 };
+
+/// What Ollama gives a prompt unasked. Beyond it the start of the prompt is dropped without a word.
+const DEFAULT_CONTEXT: usize = 4096;
+/// Larger contexts than this do not fit the machines that Ollama runs on.
+const MAX_CONTEXT: usize = 128 * 1024;
+/// Room for an answer whose length nobody limited.
+const ANSWER_TOKENS: usize = 1024;
+
+pub(crate) fn chat(endpoint: &Endpoint, request: &ChatRequest) -> Result<Call, Error> {
+    let system = (!request.system.is_empty()).then_some(Message { role: "system", content: &request.system });
+    let turns = request.turns.iter().map(|turn| Message {
+        role: match turn.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        },
+        content: &turn.text,
+    });
+    let body = ChatBody {
+        model: &request.model,
+        messages: system.into_iter().chain(turns).collect(),
+        stream: true,
+        options: Options {
+            num_predict: request.max_tokens,
+            temperature: request.temperature,
+            num_ctx: context_size(request),
+        },
+    };
+    Call::post(url(endpoint, "chat")?, endpoint, &body)
+}
+
+/// Sent only when the default would cut the prompt, in powers of two: every new size makes Ollama load the model anew.
+fn context_size(request: &ChatRequest) -> Option<usize> {
+    let prompt: usize = request.turns.iter().map(|turn| estimate_tokens(&turn.text)).sum();
+    let answer = request.max_tokens.map_or(ANSWER_TOKENS, |tokens| tokens as usize);
+    let needed = prompt.saturating_add(estimate_tokens(&request.system)).saturating_add(answer);
+    (needed > DEFAULT_CONTEXT).then(|| needed.min(MAX_CONTEXT).next_power_of_two())
+}
+
+pub(crate) fn answer() -> AnswerDecoder {
+    AnswerDecoder { framing: Framing::Lines(ndjson::Decoder::default()), frames: Box::new(Answer) }
+}
+
+pub(crate) fn embed(endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Call, Error> {
+    Call::post(url(endpoint, "embed")?, endpoint, &EmbedBody { model, input: inputs })
+}
+
+pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
+    let reply: EmbedReply = parse(body)?;
+    Ok(Embeddings { vectors: reply.embeddings, input_tokens: reply.prompt_eval_count })
+}
+
+pub(crate) fn list(endpoint: &Endpoint) -> Result<Call, Error> {
+    Ok(Call::get(url(endpoint, "tags")?, endpoint))
+}
+
+pub(crate) fn models(body: &[u8]) -> Result<Vec<String>, Error> {
+    let list: ModelList = parse(body)?;
+    Ok(list.models.into_iter().map(|model| model.name).collect())
+}
+
+/// Ollama's errors are one free sentence: the status is all there is to go by.
+pub(crate) fn named(_body: &[u8]) -> Option<ErrorKind> {
+    None
+}
+
+/// The base as people paste it: the bare host, or with the `/v1` or `/api` of one of its two surfaces.
+fn url(endpoint: &Endpoint, verb: &str) -> Result<Url, Error> {
+    let mut base = endpoint.base_url.clone();
+    let path = base.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v1").or_else(|| path.strip_suffix("/api")).unwrap_or(path).to_owned();
+    base.set_path(&path);
+    join(&base, &["api", verb])
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|_| ErrorKind::Protocol.into())
+}
+
+struct Answer;
+
+impl FrameDecoder for Answer {
+    fn frame(&mut self, frame: &str, events: &mut Vec<Event>) -> Result<(), Error> {
+        let line: Line = parse(frame.as_bytes())?;
+        if line.error.is_some() {
+            return Err(ErrorKind::Unavailable.into());
+        }
+        if let Some(text) = line.message.map(|message| message.content).filter(|text| !text.is_empty()) {
+            events.push(Event::Delta(text));
+        }
+        if line.done {
+            let (input_tokens, output_tokens) = (line.prompt_eval_count, line.eval_count);
+            events.push(Event::Usage(Usage { input_tokens, output_tokens }));
+            events.push(Event::Finish(match line.done_reason.as_deref() {
+                Some("stop") | None => StopReason::Stop,
+                Some("length") => StopReason::Length,
+                Some(_) => StopReason::Other,
+            }));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct ChatBody<'a> {
+    model: &'a str,
+    messages: Vec<Message<'a>>,
+    stream: bool,
+    options: Options,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+#[derive(Serialize)]
+struct Options {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_predict: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_ctx: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct EmbedBody<'a> {
+    model: &'a str,
+    input: &'a [String],
+}
+
+#[derive(Deserialize)]
+struct Line {
+    message: Option<Said>,
+    #[serde(default)]
+    done: bool,
+    done_reason: Option<String>,
+    /// Missing when the whole prompt came from the cache.
+    #[serde(default)]
+    prompt_eval_count: u64,
+    #[serde(default)]
+    eval_count: u64,
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    content: String,
+}
+
+#[derive(Deserialize)]
+struct EmbedReply {
+    embeddings: Vec<Vec<f32>>,
+    #[serde(default)]
+    prompt_eval_count: u64,
+}
+
+#[derive(Deserialize)]
+struct ModelList {
+    models: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    name: String,
+}

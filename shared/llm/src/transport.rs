@@ -1,0 +1,252 @@
+//! The one place that does network I/O: every limit on time, size and destination is kept here.
+
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Request, Response, StatusCode};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::dialect::Call;
+use crate::status::{Refusal, retry_after};
+use crate::{ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, KeyStatus, Limits, address, embed};
+
+const USER_AGENT: &str = concat!("docent/", env!("CARGO_PKG_VERSION"));
+const JSON: &str = "application/json";
+/// Of a refused response no more than this is read to find its code.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// A shared connection pool. Cheap to make and to clone: nothing is built before the first call.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    client: OnceLock<Client>,
+}
+
+impl Transport {
+    pub fn new(limits: Limits) -> Self {
+        Self { shared: Arc::new(Shared { limits, client: OnceLock::new() }) }
+    }
+
+    /// Starts an answer. An error here means that no token was produced.
+    pub async fn chat(&self, endpoint: &Endpoint, request: &ChatRequest) -> Result<ChatStream, Error> {
+        let decoder = endpoint.dialect.answer();
+        let call = endpoint.dialect.chat(endpoint, request)?;
+        let body = self.send(endpoint, call, decoder.framing.media_type()).await?;
+        Ok(ChatStream::new(body.into_stream(), decoder))
+    }
+
+    /// Embeds in as many requests as the provider's limits demand, one after the other.
+    pub async fn embed(&self, endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Embeddings, Error> {
+        let mut all = Embeddings::default();
+        let mut dimensions = None;
+        for batch in endpoint.dialect.batch(endpoint).split(inputs) {
+            let reply = self.json(endpoint, endpoint.dialect.embed(endpoint, model, batch)?).await?;
+            let mut part = endpoint.dialect.embeddings(&reply)?;
+            embed::unit_vectors(&mut part.vectors, batch.len(), &mut dimensions)?;
+            all.vectors.append(&mut part.vectors);
+            all.input_tokens = all.input_tokens.saturating_add(part.input_tokens);
+        }
+        Ok(all)
+    }
+
+    /// Asks the provider about the key without spending a token. `Err` means that it gave no verdict.
+    pub async fn check(&self, endpoint: &Endpoint) -> Result<KeyStatus, Error> {
+        match self.json(endpoint, endpoint.dialect.check(endpoint)?).await {
+            Ok(body) => {
+                let _: serde_json::Value =
+                    serde_json::from_slice(&body).map_err(|_| Error::from(ErrorKind::Protocol))?;
+                Ok(KeyStatus::Valid)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Auth => Ok(KeyStatus::Invalid),
+                ErrorKind::Forbidden => Ok(KeyStatus::Restricted),
+                ErrorKind::Quota => Ok(KeyStatus::NoCredit),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// The names of the models that this key may use, in the provider's order.
+    pub async fn models(&self, endpoint: &Endpoint) -> Result<Vec<String>, Error> {
+        let body = self.json(endpoint, endpoint.dialect.list(endpoint)?).await?;
+        endpoint.dialect.models(&body)
+    }
+
+    async fn json(&self, endpoint: &Endpoint, call: Call) -> Result<Vec<u8>, Error> {
+        self.send(endpoint, call, JSON).await?.read_to_end().await
+    }
+}
+
+impl Transport {
+    /// Returns the body once the response's head is beyond reproach.
+    async fn send(&self, endpoint: &Endpoint, call: Call, media_type: &str) -> Result<Body, Error> {
+        let limits = &self.shared.limits;
+        address::check(&call.url, limits.allow_loopback)?;
+        let request = request(call, media_type)?;
+        let deadline = Instant::now() + limits.total;
+        let response = timeout(limits.first_byte.min(limits.total), self.client()?.execute(request))
+            .await
+            .map_err(|_| Error::from(ErrorKind::Timeout))?
+            .map_err(|error| {
+                Error::from(if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Unavailable })
+            })?;
+
+        let headers = response.headers();
+        let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if head > limits.head {
+            return Err(Error::protocol("The head of the provider's answer is too large."));
+        }
+        let status = response.status();
+        let sent_type = text(headers, CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
+        let sent_type = sent_type.trim().to_ascii_lowercase();
+        let wait = text(headers, RETRY_AFTER).and_then(|value| retry_after(value, text(headers, DATE)));
+
+        let body = Body { response, idle: limits.idle, deadline, left: 0 };
+        if status == StatusCode::OK && sent_type == media_type {
+            let left = if media_type == JSON { limits.json_body } else { limits.stream_body };
+            return Ok(Body { left, ..body });
+        }
+        let named = match sent_type == JSON {
+            true => {
+                endpoint.dialect.named(&Body { left: MAX_ERROR_BODY, ..body }.read_to_end().await.unwrap_or_default())
+            }
+            false => None,
+        };
+        if status == StatusCode::OK {
+            // Some gateways answer a stream's request with an error object and the status 200.
+            let wrong = Error::protocol("The provider's answer has another content type than documented.");
+            return Err(named.map_or(wrong, Error::from));
+        }
+        Err(Refusal { status: status.as_u16(), retry_after: wait, html: sent_type == "text/html", named }.into())
+    }
+
+    fn client(&self) -> Result<&Client, Error> {
+        let Shared { limits, client } = &*self.shared;
+        if let Some(client) = client.get() {
+            return Ok(client);
+        }
+        let built =
+            build(limits).map_err(|_| Error::new(ErrorKind::Unavailable, "The HTTP client cannot be built."))?;
+        Ok(client.get_or_init(|| built))
+    }
+}
+
+fn request(call: Call, media_type: &str) -> Result<Request, Error> {
+    let method = if call.body.is_some() { Method::POST } else { Method::GET };
+    let mut request = Request::new(method, call.url);
+    let headers = request.headers_mut();
+    let accept = HeaderValue::from_str(media_type).map_err(|_| Error::from(ErrorKind::Rejected))?;
+    headers.insert(ACCEPT, accept);
+    if let Some((name, secret)) = call.secret {
+        let mut value = HeaderValue::from_str(secret.expose_secret())
+            .map_err(|_| Error::new(ErrorKind::Auth, "The key contains characters that no key has."))?;
+        // Keeps it out of every Debug and out of HPACK's table.
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    if call.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    }
+    *request.body_mut() = call.body.map(Into::into);
+    Ok(request)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A response's body with its clock and its allowance.
+struct Body {
+    response: Response,
+    idle: Duration,
+    deadline: Instant,
+    left: usize,
+}
+
+impl Body {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let until = self.deadline.min(Instant::now() + self.idle);
+        let piece = timeout_at(until, self.response.chunk())
+            .await
+            .map_err(|_| Error::from(ErrorKind::Timeout))?
+            .map_err(|_| Error::from(ErrorKind::Truncated))?;
+        if let Some(bytes) = &piece {
+            self.left = self
+                .left
+                .checked_sub(bytes.len())
+                .ok_or(Error::protocol("The provider's answer is larger than any documented one."))?;
+        }
+        Ok(piece)
+    }
+
+    async fn read_to_end(mut self) -> Result<Vec<u8>, Error> {
+        let mut all = Vec::new();
+        while let Some(bytes) = self.next().await? {
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all)
+    }
+
+    fn into_stream(self) -> BoxStream<'static, Result<Bytes, Error>> {
+        stream::try_unfold(self, |mut body| async move { Ok(body.next().await?.map(|bytes| (bytes, body))) }).boxed()
+    }
+}
+
+/// Parsing 150 root certificates takes milliseconds that a cold start without a provider call need not pay.
+static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::new(|| {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+});
+
+fn build(limits: &Limits) -> Result<Client, Box<dyn std::error::Error>> {
+    let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
+    let client = Client::builder()
+        .tls_backend_preconfigured(TLS.clone()?)
+        .user_agent(USER_AGENT)
+        .connect_timeout(limits.connect)
+        .http2_max_header_list_size(head)
+        // A redirect or a proxy named by the environment would choose a destination that nobody checked.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .dns_resolver(PublicOnly { allow_loopback: limits.allow_loopback })
+        .build()?;
+    Ok(client)
+}
+
+/// Filters at connect time what a name resolves to. IP literals never come here: `address::check` judges them.
+/// A pooled connection needs no second look, because it stays with the address that passed.
+struct PublicOnly {
+    allow_loopback: bool,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_loopback = self.allow_loopback;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<_> =
+                found.filter(|found| address::may_connect(name.as_str(), found.ip(), allow_loopback)).collect();
+            // The same error as for an unknown name: otherwise tenants could map our private network.
+            if allowed.is_empty() {
+                return Err("the name has no public address".into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
