@@ -31,3 +31,28 @@ fn kept_alive(frames: impl Stream<Item = String> + Send + 'static) -> impl Strea
         }
     })
 }
+
+/// Where a producer puts its frames.
+#[derive(Clone)]
+pub struct Frames(tokio::sync::mpsc::Sender<String>);
+
+impl Frames {
+    /// Waits when the client reads slowly; a client that left makes this a no-op until the producer is dropped.
+    pub async fn send(&self, frame: String) {
+        let _ = self.0.send(frame).await;
+    }
+}
+
+/// A few frames may wait for a slow reader; more would only hold memory.
+const WAITING: usize = 16;
+
+/// Runs a producer inside its own stream: it lives exactly as long as somebody reads, and needs no task of its own.
+pub fn produce<F>(work: impl FnOnce(Frames) -> F) -> impl Stream<Item = String> + Send + 'static
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
+    let frames = stream::poll_fn(move |context| receiver.poll_recv(context));
+    let driver = stream::once(work(Frames(sender))).filter_map(|()| async { None });
+    stream::select(frames, driver)
+}

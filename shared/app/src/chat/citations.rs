@@ -1,0 +1,96 @@
+//! Citations: which sources an answer names, and the sentence of each that supports it, verbatim.
+
+use std::collections::BTreeSet;
+
+use crate::search::Hit;
+
+/// A source that the answer names, with the words that stand in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Citation {
+    /// Counted from 1, as in the text's `[1]`.
+    pub number: usize,
+    pub page: Option<i32>,
+    /// A slice of the stored chunk, never of the answer.
+    pub quote: String,
+}
+
+/// The markers `[n]` of `answer` that name one of `hits`, each with the best supporting sentence of its chunk.
+pub fn cited(answer: &str, hits: &[Hit]) -> Vec<Citation> {
+    let mut seen = BTreeSet::new();
+    let mut citations = Vec::new();
+    for (at, number) in markers(answer) {
+        if let Some(hit) = number.checked_sub(1).and_then(|index| hits.get(index))
+            && seen.insert(number)
+        {
+            let quote = best_sentence(claim_before(answer, at), &hit.text);
+            citations.push(Citation { number, page: hit.page_first, quote: quote.to_owned() });
+        }
+    }
+    citations
+}
+
+/// Positions and numbers of `[n]`.
+fn markers(answer: &str) -> impl Iterator<Item = (usize, usize)> {
+    answer.match_indices('[').filter_map(|(at, _)| {
+        let (number, _) = answer[at + 1..].split_once(']')?;
+        let plain = (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        plain.then(|| number.parse().ok().map(|number| (at, number)))?
+    })
+}
+
+/// The sentence that carries the marker at `at`.
+fn claim_before(answer: &str, at: usize) -> &str {
+    let before = answer[..at].trim_end();
+    docent_text::sentences(before).last().map_or(before, |range| &before[range.clone()])
+}
+
+/// The sentence of `passage` that shares most terms with `claim`; the first one when none does.
+pub fn best_sentence<'a>(claim: &str, passage: &'a str) -> &'a str {
+    let wanted: BTreeSet<String> = docent_text::terms(claim).into_iter().collect();
+    let mut best = (0, passage.trim());
+    for (index, range) in docent_text::sentences(passage).into_iter().enumerate() {
+        let sentence = &passage[range];
+        let shared = docent_text::terms(sentence).into_iter().collect::<BTreeSet<_>>().intersection(&wanted).count();
+        if index == 0 || shared > best.0 {
+            best = (shared, sentence);
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    pub fn hit(text: &str, page: i32) -> Hit {
+        Hit {
+            document: Uuid::nil(),
+            revision: 1,
+            ordinal: 0,
+            text: text.to_owned(),
+            page_first: Some(page),
+            page_last: Some(page),
+            span: (0, text.len() as i64),
+            heading_path: Vec::new(),
+            filename: "a.pdf".to_owned(),
+            title: None,
+            content_type: None,
+            score: 1.0,
+            bm25: None,
+            coverage: None,
+            cosine: None,
+        }
+    }
+
+    #[test]
+    fn a_citation_quotes_the_sentence_that_supports_it() {
+        let hits = [hit("Snow is cold. Lava is hot rock. Rain is wet.", 3), hit("Tea is a drink.", 4)];
+        let answer = "Lava is very hot [1]. Tea is drunk [2][9]. Once more lava [1]. Not one: [x] [0] [1234] [";
+        let found = cited(answer, &hits);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].number, found[0].page, found[0].quote.as_str()), (1, Some(3), "Lava is hot rock."));
+        assert_eq!((found[1].number, found[1].page, found[1].quote.as_str()), (2, Some(4), "Tea is a drink."));
+        assert!(found.iter().all(|citation| hits[citation.number - 1].text.contains(&citation.quote)));
+    }
+}

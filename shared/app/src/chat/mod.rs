@@ -1,0 +1,13 @@
+//! An answer: admit, retrieve, refuse or generate, stream, cite, store. Two round trips stand before the first token.
+
+mod answer;
+mod citations;
+mod extractive;
+mod prompt;
+mod request;
+mod routes;
+mod store;
+mod ui_stream;
+
+pub use request::{LONGEST_QUESTION, Question};
+pub use routes::{history_router, router};

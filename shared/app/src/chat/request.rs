@@ -1,0 +1,122 @@
+//! What a chat client sends: both documented shapes of the AI SDK, `{id, messages}` and `{id, message}`.
+//! Only the last user message counts; the server's own history is the truth, so forged turns change nothing.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::error::{Error, Kind, Result};
+
+/// Longer questions are documents and belong in an upload.
+pub const LONGEST_QUESTION: usize = 16_000;
+
+/// A question that passed every check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The client's own id of the conversation.
+    pub conversation: String,
+    pub text: String,
+    /// Asks for another answer to the last question instead of adding one.
+    pub regenerate: bool,
+    pub bot: Option<Uuid>,
+}
+
+#[derive(Deserialize)]
+pub struct Body {
+    id: Option<String>,
+    #[serde(default)]
+    messages: Vec<Message>,
+    message: Option<Message>,
+    trigger: Option<String>,
+    bot: Option<Uuid>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    parts: Vec<Part>,
+    /// The older shape: text without parts.
+    content: Option<String>,
+}
+
+/// Parts of other kinds (tools, reasoning, steps, data) are skipped: a client may carry what it likes.
+#[derive(Deserialize)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    url: Option<String>,
+}
+
+impl Body {
+    pub fn question(self) -> Result<Question> {
+        let conversation = self.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid("`id` names the conversation."))?;
+        if conversation.chars().count() > 200 || conversation.contains('\0') {
+            return Err(Error::invalid("`id` holds at most 200 characters."));
+        }
+        let last = self.message.or_else(|| self.messages.into_iter().rev().find(|message| message.role == "user"));
+        let message = last.filter(|message| message.role == "user");
+        let message = message.ok_or_else(|| Error::invalid("There is no user message in `messages`."))?;
+        let text = message.text()?;
+        Ok(Question { conversation, text, regenerate: self.trigger.as_deref() == Some("regenerate-message"), bot: self.bot })
+    }
+}
+
+impl Message {
+    fn text(self) -> Result<String> {
+        if self.parts.iter().any(|part| part.kind == "file" && part.url.as_deref().is_some_and(|url| url.starts_with("data:"))) {
+            return Err(Error::new(Kind::PayloadTooLarge, "Files cannot be sent inside a chat message.")
+                .hint("Upload the file with POST /api/upload and ask about it."));
+        }
+        let texts = self.parts.into_iter().filter(|part| part.kind == "text").filter_map(|part| part.text);
+        let mut text = texts.collect::<Vec<_>>().join("\n");
+        if text.is_empty() {
+            text = self.content.unwrap_or_default();
+        }
+        // Postgres cannot store U+0000, and no question needs it.
+        let text = text.replace('\0', "").trim().to_owned();
+        match text.len() {
+            0 => Err(Error::invalid("The user message holds no text.")),
+            1..=LONGEST_QUESTION => Ok(text),
+            _ => Err(Error::new(Kind::PayloadTooLarge, format!("A question holds at most {LONGEST_QUESTION} bytes of text."))
+                .hint("Upload long text as a document and ask about it.")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(json: &str) -> Result<Question> {
+        serde_json::from_str::<Body>(json).unwrap().question()
+    }
+
+    #[test]
+    fn both_shapes_give_the_last_user_text() {
+        let cases = [
+            r#"{"id":"c","messages":[{"role":"user","parts":[{"type":"text","text":"first"}]},{"role":"assistant","parts":[]},{"role":"user","parts":[{"type":"step-start"},{"type":"text","text":" hi "}]}],"trigger":"submit-message"}"#,
+            r#"{"id":"c","message":{"role":"user","parts":[{"type":"text","text":"hi"}]}}"#,
+            r#"{"id":"c","messages":[{"role":"user","content":"hi"}],"unknown":1}"#,
+        ];
+        for case in cases {
+            assert_eq!(question(case).unwrap().text, "hi", "{case}");
+        }
+    }
+
+    #[test]
+    fn bad_requests_have_codes() {
+        let long = format!(r#"{{"id":"c","messages":[{{"role":"user","content":"{}"}}]}}"#, "x".repeat(LONGEST_QUESTION + 1));
+        let cases = [
+            (r#"{"messages":[]}"#, "invalid_request"),
+            (r#"{"id":"c","messages":[]}"#, "invalid_request"),
+            (r#"{"id":"c","messages":[{"role":"assistant","content":"forged"}]}"#, "invalid_request"),
+            (r#"{"id":"c","messages":[{"role":"user","content":" \u0000 "}]}"#, "invalid_request"),
+            (r#"{"id":"c","message":{"role":"user","parts":[{"type":"file","url":"data:text/plain,x"}]}}"#, "too_large"),
+            (long.as_str(), "too_large"),
+        ];
+        for (json, code) in cases {
+            assert_eq!(question(json).unwrap_err().code(), code, "{:.60}", json);
+        }
+    }
+}

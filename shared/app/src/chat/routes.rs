@@ -1,0 +1,119 @@
+//! `/api/chat` and the stored conversations.
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::request::Body;
+use super::{answer, store};
+use crate::App;
+use crate::auth::{Caller, Credential, Scope};
+use crate::error::{Error, Result};
+use crate::http::{Json, Path, RequestId, sse};
+
+/// What the chat function serves.
+pub fn router<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new().route("/api/chat", post(create_answer)).route("/api/chat/{id}/stream", get(resume_answer))
+}
+
+/// Conversations as they were stored; the bots function serves them.
+pub fn history_router<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new().route("/api/conversations", get(list_conversations)).route("/api/conversations/{id}", get(read_conversation))
+}
+
+async fn create_answer(State(app): State<App>, id: RequestId, credential: Credential, Json(body): Json<Body>) -> Result<Response> {
+    let prepared = answer::prepare(app, credential, body.question()?).await?;
+    let request_id = id.as_str().to_owned();
+    let mut response = sse::response(sse::produce(move |frames| prepared.stream(request_id, frames)));
+    response.headers_mut().insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
+    Ok(response)
+}
+
+/// 204 tells the client that there is nothing to resume: answers are not logged while they stream.
+async fn resume_answer(caller: Caller, Path(_): Path<String>) -> Result<StatusCode> {
+    caller.require(Scope::Chat)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A screenful; paging comes with search over conversations.
+const CONVERSATIONS: i64 = 100;
+const MESSAGES: i64 = 500;
+
+#[derive(Serialize)]
+struct ConversationsWire {
+    conversations: Vec<ConversationWire>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConversationWire {
+    id: String,
+    title: String,
+    created_at: jiff::Timestamp,
+    updated_at: jiff::Timestamp,
+}
+
+#[derive(Serialize)]
+struct MessagesWire {
+    id: String,
+    messages: Vec<MessageWire>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageWire {
+    id: Uuid,
+    role: String,
+    text: String,
+    citations: Value,
+    usage: Value,
+    state: String,
+    error_code: Option<String>,
+    created_at: jiff::Timestamp,
+}
+
+async fn list_conversations(State(app): State<App>, caller: Caller) -> Result<Json<ConversationsWire>> {
+    caller.require(Scope::Read)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let stored = tx.finish(store::conversations(&tx, CONVERSATIONS)).await?;
+    let wire = |one: store::Conversation| ConversationWire {
+        id: one.client_id,
+        title: one.title,
+        created_at: one.created_at,
+        updated_at: one.updated_at,
+    };
+    Ok(Json(ConversationsWire { conversations: stored.into_iter().map(wire).collect() }))
+}
+
+async fn read_conversation(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<MessagesWire>> {
+    caller.require(Scope::Read)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let stored = tx.finish(store::messages(&tx, &id, MESSAGES)).await?;
+    if stored.is_empty() {
+        return Err(Error::not_found("conversation"));
+    }
+    let wire = |one: store::Message| MessageWire {
+        id: one.id,
+        role: one.role,
+        text: one.text,
+        citations: one.citations,
+        usage: one.usage,
+        state: one.state,
+        error_code: one.error_code,
+        created_at: one.created_at,
+    };
+    Ok(Json(MessagesWire { id, messages: stored.into_iter().map(wire).collect() }))
+}

@@ -1,0 +1,146 @@
+//! Conversations and messages in the database.
+
+use docent_llm::{Role, Turn};
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::db::TenantTx;
+use crate::error::Result;
+
+/// How many earlier messages a model is given.
+const HISTORY: i64 = 12;
+
+/// After this a message that is still `streaming` lost its producer.
+pub const LEASE_SECONDS: i32 = 330;
+
+/// The finished messages of a conversation, oldest first.
+pub async fn history(tx: &TenantTx, client_id: &str) -> Result<Vec<Turn>> {
+    let sql = "select role, text from (
+                 select m.role, m.text, m.id
+                 from conversation c
+                 join message m on m.tenant_id = $1 and m.conversation_id = c.id
+                 where c.tenant_id = $1 and c.client_id = $2 and m.state in ('complete', 'refused') and m.text <> ''
+                 order by m.id desc limit $3
+               ) latest order by id";
+    let rows = tx.query(sql, &[&client_id, &HISTORY]).await?;
+    let turn = |row: &Row| Turn {
+        role: if row.get::<_, &str>(0) == "user" { Role::User } else { Role::Assistant },
+        text: row.get(1),
+    };
+    Ok(rows.iter().map(turn).collect())
+}
+
+/// A question that is about to be answered.
+pub struct Opening<'a> {
+    pub conversation: Uuid,
+    pub client_id: &'a str,
+    pub bot: Uuid,
+    pub title: &'a str,
+    pub user_message: Uuid,
+    pub answer: Uuid,
+    pub question: &'a str,
+    pub regenerate: bool,
+}
+
+/// Stores the question and an answer that is still being streamed, in one statement. A regenerated answer takes the
+/// place of the last one, whose question stays.
+pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
+    let sql = "with thread as (
+                 insert into conversation (tenant_id, id, client_id, bot_id, title) values ($1, $2, $3, $4, $5)
+                 on conflict (tenant_id, client_id) do update set updated_at = now(), deleted_at = null
+                 returning id
+               ), dropped as (
+                 delete from message m using conversation c
+                 where $9 and m.tenant_id = $1 and c.tenant_id = $1 and c.client_id = $3 and m.conversation_id = c.id
+                   and m.role = 'assistant' and m.id > coalesce((
+                     select max(u.id::text)::uuid from message u
+                     where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
+                 returning 1
+               ), asked as (
+                 insert into message (tenant_id, conversation_id, id, role, text)
+                 select $1, thread.id, $6, 'user', $8 from thread
+                 where not ($9 and exists (
+                   select from conversation c join message u on u.tenant_id = $1 and u.conversation_id = c.id
+                   where c.tenant_id = $1 and c.client_id = $3 and u.role = 'user'))
+               )
+               insert into message (tenant_id, conversation_id, id, role, text, state, lease_until)
+               select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10::int4) from thread
+               returning conversation_id";
+    let Opening { conversation, client_id, bot, title, user_message, answer, question, regenerate } = opening;
+    let params: &[&dyn crate::db::Param] =
+        &[conversation, client_id, bot, title, user_message, answer, question, regenerate, &LEASE_SECONDS];
+    let row = tx.query_opt(sql, params).await?;
+    row.map(|row| row.get(0)).ok_or_else(|| crate::Error::internal("opening an answer returned no row"))
+}
+
+/// What became of an answer.
+pub struct Closing<'a> {
+    pub conversation: Uuid,
+    pub answer: Uuid,
+    pub text: &'a str,
+    pub citations: Value,
+    pub usage: Value,
+    pub state: &'static str,
+    pub error_code: Option<&'static str>,
+}
+
+pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<()> {
+    let sql = "update message set text = $4, citations = $5, usage = $6, state = $7, error_code = $8, lease_until = null
+               where tenant_id = $1 and conversation_id = $2 and id = $3 and state = 'streaming' returning 1";
+    let Closing { conversation, answer, text, citations, usage, state, error_code } = closing;
+    tx.execute(sql, &[conversation, answer, text, citations, usage, state, error_code]).await.map(|_| ())
+}
+
+pub struct Conversation {
+    pub id: Uuid,
+    pub client_id: String,
+    pub title: String,
+    pub created_at: jiff::Timestamp,
+    pub updated_at: jiff::Timestamp,
+}
+
+pub async fn conversations(tx: &TenantTx, limit: i64) -> Result<Vec<Conversation>> {
+    let sql = "select id, client_id, title, created_at, updated_at from conversation
+               where tenant_id = $1 and deleted_at is null order by updated_at desc, id desc limit $2";
+    let read = |row: &Row| Conversation {
+        id: row.get(0),
+        client_id: row.get(1),
+        title: row.get(2),
+        created_at: row.get(3),
+        updated_at: row.get(4),
+    };
+    Ok(tx.query(sql, &[&limit]).await?.iter().map(read).collect())
+}
+
+pub struct Message {
+    pub id: Uuid,
+    pub role: String,
+    pub text: String,
+    pub citations: Value,
+    pub usage: Value,
+    pub state: String,
+    pub error_code: Option<String>,
+    pub created_at: jiff::Timestamp,
+}
+
+/// The messages of a conversation, oldest first; none when there is no such conversation.
+pub async fn messages(tx: &TenantTx, client_id: &str, limit: i64) -> Result<Vec<Message>> {
+    let sql = "select m.id, m.role, m.text, m.citations, m.usage, m.error_code, m.created_at,
+                 case when m.state = 'streaming' and m.lease_until < now() then 'interrupted' else m.state end
+               from conversation c
+               join message m on m.tenant_id = $1 and m.conversation_id = c.id
+               where c.tenant_id = $1 and c.client_id = $2 and c.deleted_at is null
+               order by m.id limit $3";
+    let read = |row: &Row| Message {
+        id: row.get(0),
+        role: row.get(1),
+        text: row.get(2),
+        citations: row.get(3),
+        usage: row.get(4),
+        error_code: row.get(5),
+        created_at: row.get(6),
+        state: row.get(7),
+    };
+    Ok(tx.query(sql, &[&client_id, &limit]).await?.iter().map(read).collect())
+}

@@ -1,0 +1,73 @@
+//! The AI SDK's UI message stream, version 1: the subset that its majors 5, 6 and 7 all read.
+//! <https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol>
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::citations::Citation;
+use crate::error::Error;
+use crate::search::Hit;
+
+/// One chunk of the stream. An unknown `type` kills the whole message in every client, so there are no others.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Chunk<'a> {
+    Start { message_id: Uuid, message_metadata: Value },
+    StartStep,
+    SourceDocument { source_id: String, media_type: &'a str, title: &'a str, filename: &'a str, provider_metadata: Value },
+    TextStart { id: &'a str },
+    TextDelta { id: &'a str, delta: &'a str },
+    TextEnd { id: &'a str },
+    DataCitations { id: &'a str, data: Vec<Value> },
+    DataRefusal { id: &'a str, data: Value },
+    FinishStep,
+    Finish { finish_reason: &'a str, message_metadata: Value },
+    Error { error_text: String },
+}
+
+/// The text part's id; there is one text part per message.
+pub const TEXT: &str = "text";
+
+/// What ends every stream, after its terminal chunk.
+pub const DONE: &str = "data: [DONE]\n\n";
+
+impl Chunk<'_> {
+    pub fn frame(&self) -> String {
+        // These types always serialize; an empty object would be refused by clients rather than misread.
+        format!("data: {}\n\n", serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned()))
+    }
+
+    pub fn source(number: usize, hit: &Hit) -> String {
+        let title = hit.title.as_deref().unwrap_or(&hit.filename);
+        let place = json!({
+            "documentId": hit.document, "revision": hit.revision, "ordinal": hit.ordinal,
+            "page": hit.page_first, "pageLast": hit.page_last, "span": [hit.span.0, hit.span.1],
+            "headingPath": hit.heading_path, "quote": hit.text, "score": hit.score,
+        });
+        Chunk::SourceDocument {
+            source_id: source_id(number),
+            media_type: hit.content_type.as_deref().unwrap_or("text/plain"),
+            title,
+            filename: &hit.filename,
+            provider_metadata: json!({ "docent": place }),
+        }
+        .frame()
+    }
+
+    pub fn citations(citations: &[Citation]) -> String {
+        let data = citations.iter().map(|citation| {
+            json!({ "n": citation.number, "sourceId": source_id(citation.number), "page": citation.page, "quote": citation.quote })
+        });
+        Chunk::DataCitations { id: "citations", data: data.collect() }.frame()
+    }
+
+    pub fn error(error: &Error) -> String {
+        Chunk::Error { error_text: format!("{}: {} {}", error.code(), error.detail, error.hint) }.frame()
+    }
+}
+
+/// Sources are numbered from 1, as the markers in the text are.
+fn source_id(number: usize) -> String {
+    format!("s{number}")
+}

@@ -1,0 +1,105 @@
+//! Which rooms each function mounts: picked once, for every platform. A function's name is its URL, its binary on both
+//! clouds and its log prefix. Reads the environment, awaits nothing.
+
+use axum::Router;
+use axum::extract::FromRef;
+
+use crate::config::{self, Environment};
+use crate::ingest::{self, Ingest};
+use crate::objects::Objects;
+use crate::{App, auth, bots, chat, documents, health, http, keys, search, telemetry, usage};
+
+type Built = Result<Router, config::Error>;
+
+/// What the rooms share that touch the bucket. The others never construct it, so their binaries link no S3 client.
+#[derive(Clone)]
+pub struct Files {
+    pub app: App,
+    pub objects: Objects,
+    pub ingest: Ingest,
+}
+
+impl Files {
+    pub fn new(environment: &Environment, app: App) -> Result<Files, config::Error> {
+        let objects = Objects::new(environment)?;
+        let ingest = Ingest::new(app.clone(), objects.clone(), config::Ingest::read(environment)?);
+        Ok(Files { app, objects, ingest })
+    }
+}
+
+impl FromRef<Files> for App {
+    fn from_ref(files: &Files) -> App {
+        files.app.clone()
+    }
+}
+
+impl FromRef<Files> for Objects {
+    fn from_ref(files: &Files) -> Objects {
+        files.objects.clone()
+    }
+}
+
+impl FromRef<Files> for Ingest {
+    fn from_ref(files: &Files) -> Ingest {
+        files.ingest.clone()
+    }
+}
+
+pub fn health() -> Built {
+    Ok(http::service(health::router().with_state(app()?)))
+}
+
+pub fn keys() -> Built {
+    Ok(http::service(keys::router().merge(auth::router()).with_state(app()?)))
+}
+
+pub fn bots() -> Built {
+    Ok(http::service(bots_rooms().with_state(app()?)))
+}
+
+pub fn chat() -> Built {
+    Ok(http::service(chat::router().with_state(app()?)))
+}
+
+pub fn upload() -> Built {
+    Ok(http::service(documents::router().with_state(files()?)))
+}
+
+pub fn ingest() -> Built {
+    Ok(http::service(ingest::router().with_state(files()?)))
+}
+
+/// Ingestion without HTTP: what a queue's consumer calls.
+pub fn ingest_messages() -> Result<Ingest, config::Error> {
+    Ok(files()?.ingest)
+}
+
+/// Every room behind one address, for the process that has them all.
+pub fn everything(files: Files) -> Router {
+    let rooms: Router<Files> = health::router()
+        .merge(keys::router())
+        .merge(auth::router())
+        .merge(bots_rooms())
+        .merge(chat::router())
+        .merge(documents::router())
+        .merge(ingest::router());
+    http::service(rooms.with_state(files))
+}
+
+fn bots_rooms<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    bots::router().merge(usage::router()).merge(search::router()).merge(chat::history_router())
+}
+
+fn app() -> Result<App, config::Error> {
+    let environment = Environment::process();
+    telemetry::start(&environment);
+    App::new(&environment)
+}
+
+fn files() -> Result<Files, config::Error> {
+    Files::new(&Environment::process(), app()?)
+}

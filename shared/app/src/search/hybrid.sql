@@ -1,0 +1,65 @@
+-- Both legs and their fusion in one statement.
+-- $1 tenant, $2 collections, $3 terms of the question (distinct), $4 its vector or null, $5 model, $6 how many.
+with live as materialized (
+  -- What readers may see: the current revision of documents that were not deleted.
+  select d.id, d.current_revision as revision
+  from document d
+  where d.tenant_id = $1 and d.collection_id = any($2) and d.deleted_at is null and d.current_revision is not null
+), size as (
+  select greatest(coalesce(sum(s.chunks), 0), 1)::float8 as chunks,
+         greatest(coalesce(sum(s.length), 0)::float8 / greatest(coalesce(sum(s.chunks), 0), 1)::float8, 1) as mean
+  from collection_delta s
+  where s.tenant_id = $1 and s.collection_id = any($2)
+), found as materialized (
+  -- The document frequency is counted from the very rows that are scored: no statistic can be stale.
+  select p.term, p.document_id, p.revision, p.ordinal, p.tf, p.length, count(*) over (partition by p.term)::float8 as df
+  from posting p
+  join live on live.id = p.document_id and live.revision = p.revision
+  where p.tenant_id = $1 and p.term = any($3)
+), weight as materialized (
+  select asked.term,
+         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0)) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as idf
+  from unnest($3) as asked (term)
+  cross join size
+  left join (select term, max(df) as df from found group by term) seen on seen.term = asked.term
+), lexical as (
+  -- BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009, https://doi.org/10.1561/1500000019).
+  select f.document_id, f.revision, f.ordinal,
+         sum(w.idf * f.tf * 2.2 / (f.tf + 1.2 * (0.25 + 0.75 * f.length / size.mean))) as bm25,
+         sum(w.idf) / (select sum(idf) from weight) as coverage
+  from found f
+  join weight w on w.term = f.term
+  cross join size
+  group by f.document_id, f.revision, f.ordinal
+  order by bm25 desc, f.document_id, f.ordinal
+  limit 50
+), dense as (
+  select e.document_id, e.revision, e.ordinal, 1 - (e.vector <=> $4) as cosine
+  from embedding e
+  join live on live.id = e.document_id and live.revision = e.revision
+  where e.tenant_id = $1 and e.model = $5 and $4 is not null
+  order by e.vector <=> $4, e.document_id, e.ordinal
+  limit 50
+), fused as (
+  -- Reciprocal rank fusion with k = 60 (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114).
+  select document_id, revision, ordinal, max(bm25) as bm25, max(coverage) as coverage, max(cosine) as cosine,
+         sum(1.0 / (60 + place))::float8 as score
+  from (
+    select document_id, revision, ordinal, bm25, coverage, null::float8 as cosine,
+           row_number() over (order by bm25 desc, document_id, ordinal) as place
+    from lexical
+    union all
+    select document_id, revision, ordinal, null, null, cosine,
+           row_number() over (order by cosine desc, document_id, ordinal)
+    from dense
+  ) as legs
+  group by document_id, revision, ordinal
+  order by score desc, document_id, ordinal
+  limit $6
+)
+select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, c.span_start, c.span_end, c.heading_path,
+       d.filename, d.title, d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
+from fused
+join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
+join document d on d.tenant_id = $1 and d.id = c.document_id
+order by fused.score desc, c.document_id, c.ordinal
