@@ -1,0 +1,3 @@
+//! The whole system in one process: embedded Postgres, bucket, encoder, and the operator's command line.
+pub mod postgres;
+mod wheel;

@@ -1,0 +1,5 @@
+//! The one integration binary of the crate.
+
+mod bucket;
+#[cfg(test)]
+mod postgres;
