@@ -1,0 +1,122 @@
+//! The places where a text may be cut, and how good each is.
+
+use crate::extract::Extract;
+use crate::sentences::sentences;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    Character,
+    Word,
+    Sentence,
+    Line,
+    Paragraph,
+    Heading,
+}
+
+impl Strength {
+    /// What a pause is worth, in percent of the aimed length that a chunk may deviate for it.
+    pub(super) fn worth(self) -> i64 {
+        match self {
+            Self::Character => -400,
+            Self::Word => -200,
+            Self::Sentence => 0,
+            Self::Line => 5,
+            Self::Paragraph => 35,
+            Self::Heading => 80,
+        }
+    }
+}
+
+/// A place to cut: its byte offset, the characters before it and its strength.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    pub(super) at: usize,
+    pub(super) chars: usize,
+    pub(super) strength: Strength,
+}
+
+/// All bounds in order, from the start of the text to its end. No two neighbours are further apart than
+/// `max_chars`.
+pub(super) fn find(extract: &Extract, max_chars: usize) -> Vec<Bound> {
+    let text = extract.text.as_str();
+    let mut finder = Finder { text, max_chars, bounds: vec![Bound { at: 0, chars: 0, strength: Strength::Heading }] };
+    let mut headings = extract.headings.iter().peekable();
+    let mut title_end = None;
+    let mut previous_end = 0;
+    for sentence in sentences(text) {
+        while headings.next_if(|heading| heading.start < sentence.start).is_some() {}
+        let heading = headings.next_if(|heading| heading.start == sentence.start);
+        let gap = &text[previous_end..sentence.start];
+        let strength = match (heading, title_end) {
+            (Some(_), _) => Strength::Heading,
+            // A heading must not be parted from what it heads.
+            (None, Some(end)) if previous_end <= end => Strength::Word,
+            _ => gap_strength(gap),
+        };
+        match heading {
+            Some(heading) => title_end = Some(heading.start + heading.title.len()),
+            None if title_end.is_some_and(|end| sentence.start >= end) => title_end = None,
+            None => {}
+        }
+        finder.advance(sentence.start, strength);
+        previous_end = sentence.end;
+    }
+    finder.advance(text.len(), Strength::Heading);
+    finder.bounds
+}
+
+fn gap_strength(gap: &str) -> Strength {
+    match gap.matches('\n').count() {
+        0 => Strength::Sentence,
+        1 => Strength::Line,
+        _ => Strength::Paragraph,
+    }
+}
+
+struct Finder<'t> {
+    text: &'t str,
+    max_chars: usize,
+    bounds: Vec<Bound>,
+}
+
+impl Finder<'_> {
+    /// Adds a bound at `at`, and weaker ones on the way there when it lies too far off.
+    fn advance(&mut self, at: usize, strength: Strength) {
+        let Some(&last) = self.bounds.last() else { return };
+        if at <= last.at {
+            return;
+        }
+        let piece = &self.text[last.at..at];
+        let chars = piece.chars().count();
+        if chars > self.max_chars {
+            self.split(last, piece);
+        }
+        self.bounds.push(Bound { at, chars: last.chars + chars, strength });
+    }
+
+    fn split(&mut self, from: Bound, piece: &str) {
+        // Small enough that some bound always lies near the aimed length.
+        let step = (self.max_chars / 8).max(1);
+        let mut since = 0;
+        let mut previous_blank = false;
+        for (chars, (offset, character)) in piece.char_indices().enumerate() {
+            let strength = if previous_blank { Strength::Word } else { Strength::Character };
+            let due = since >= step && (previous_blank || !is_mark(character));
+            // Text without spaces, or a heap of combining marks, is cut all the same before it grows too long.
+            let due = due && (previous_blank || since >= step * 2) || since >= step * 4;
+            if due || (since >= self.max_chars) {
+                self.bounds.push(Bound { at: from.at + offset, chars: from.chars + chars, strength });
+                since = 0;
+            }
+            previous_blank = character.is_whitespace();
+            since += 1;
+        }
+    }
+}
+
+/// Characters that belong to the one before them.
+fn is_mark(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36F}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}'
+        | '\u{20D0}'..='\u{20FF}' | '\u{E31}' | '\u{E34}'..='\u{E3A}' | '\u{E47}'..='\u{E4E}'
+        | '\u{93A}'..='\u{94F}')
+}

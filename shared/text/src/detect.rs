@@ -1,0 +1,180 @@
+//! Which format a file really has: its content decides, its name and declared type only where content is silent.
+
+use crate::charset;
+use crate::error::{Error, ErrorKind};
+use crate::formats::archive;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Pdf,
+    Docx,
+    Markdown,
+    Html,
+    Text,
+    Csv,
+    Json,
+}
+
+impl Format {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Text => "text",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// How far into the file its nature is looked for.
+const SNIFF_BYTES: usize = 8192;
+/// Readers accept a PDF header anywhere in the first kilobyte.
+const PDF_HEADER_BYTES: usize = 1024;
+
+/// Finds the format of a file. `declared` is the content type that came with it, if any.
+pub fn detect(name: &str, declared: Option<&str>, bytes: &[u8]) -> Result<Format, Error> {
+    let head = &bytes[..bytes.len().min(SNIFF_BYTES)];
+    if charset::without_mark(head).iter().all(u8::is_ascii_whitespace) && bytes.len() <= SNIFF_BYTES {
+        return Err(Error::new(ErrorKind::EmptyFile, "The file is empty."));
+    }
+    if contains(&head[..head.len().min(PDF_HEADER_BYTES)], b"%PDF-") {
+        return Ok(Format::Pdf);
+    }
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return detect_zip(bytes);
+    }
+    if head.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+        return Err(compound_file(bytes));
+    }
+    if let Some(kind) = foreign_magic(head) {
+        return Err(unsupported(format!("The file is {kind}.")));
+    }
+    if looks_like_html(head) {
+        return Ok(Format::Html);
+    }
+    let promised = by_extension(name).or_else(|| declared.and_then(by_media_type));
+    match promised {
+        Some(format @ (Format::Pdf | Format::Docx)) => {
+            Err(Error::corrupt(format!("The file claims to be {} but its content is not.", format.name())))
+        }
+        Some(Format::Json) => Ok(Format::Json),
+        _ if is_binary(head) => Err(unsupported("The file is not text and no format that can be read.")),
+        Some(format) => Ok(format),
+        None if extension(name).is_none() && looks_like_json(bytes) => Ok(Format::Json),
+        None => Ok(Format::Text),
+    }
+}
+
+fn unsupported(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::UnsupportedType, message)
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
+    let archive = archive::open(bytes)?;
+    if archive.index_for_name("word/document.xml").is_some() {
+        return Ok(Format::Docx);
+    }
+    Err(unsupported("The file is a zip archive, but not a Word document."))
+}
+
+/// Old Office files and password-protected new ones share the compound file container.
+fn compound_file(bytes: &[u8]) -> Error {
+    let stream_name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    if contains(bytes, &stream_name) {
+        return Error::new(ErrorKind::Encrypted, "The document is protected by a password.");
+    }
+    unsupported("The file is an old Office document; save it as DOCX or PDF.")
+}
+
+fn foreign_magic(head: &[u8]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 15] = [
+        (b"\x89PNG\r\n", "a PNG image"),
+        (b"\xFF\xD8\xFF", "a JPEG image"),
+        (b"GIF8", "a GIF image"),
+        (b"II*\0", "a TIFF image"),
+        (b"MM\0*", "a TIFF image"),
+        (b"\x7FELF", "a program"),
+        (b"MZ\x90", "a program"),
+        (b"\x1F\x8B", "a gzip archive"),
+        (b"BZh9", "a bzip2 archive"),
+        (b"7z\xBC\xAF", "a 7z archive"),
+        (b"\xFD7zXZ\0", "an xz archive"),
+        (b"Rar!\x1A", "a RAR archive"),
+        (b"{\\rtf", "a rich text (RTF) document; save it as DOCX or PDF"),
+        (b"SQLite format 3\0", "a database"),
+        (b"OggS", "a sound recording"),
+    ];
+    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|&(_, kind)| kind)
+}
+
+fn extension(name: &str) -> Option<String> {
+    let file = name.rsplit(['/', '\\']).next()?;
+    let (stem, extension) = file.rsplit_once('.')?;
+    (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())
+}
+
+fn by_extension(name: &str) -> Option<Format> {
+    Some(match extension(name)?.as_str() {
+        "pdf" => Format::Pdf,
+        "docx" | "docm" => Format::Docx,
+        "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
+        "html" | "htm" | "xhtml" => Format::Html,
+        "csv" | "tsv" => Format::Csv,
+        "json" | "geojson" | "ipynb" => Format::Json,
+        "txt" | "text" | "log" | "rst" | "jsonl" | "ndjson" => Format::Text,
+        _ => return None,
+    })
+}
+
+fn by_media_type(declared: &str) -> Option<Format> {
+    let essence = declared.split(';').next()?.trim().to_ascii_lowercase();
+    Some(match essence.as_str() {
+        "application/pdf" => Format::Pdf,
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
+        "text/markdown" | "text/x-markdown" => Format::Markdown,
+        "text/html" | "application/xhtml+xml" => Format::Html,
+        "text/csv" | "text/tab-separated-values" => Format::Csv,
+        "application/json" | "text/json" => Format::Json,
+        essence if essence.ends_with("+json") => Format::Json,
+        "text/plain" => Format::Text,
+        _ => return None,
+    })
+}
+
+fn looks_like_html(head: &[u8]) -> bool {
+    let (text, _, _) = charset::decode_head(head).decode(head);
+    let mut rest = text.trim_start();
+    // Comments and an XML declaration may stand before the first tag.
+    while rest.starts_with("<!--") || rest.starts_with("<?") {
+        let close = if rest.starts_with("<?") { "?>" } else { "-->" };
+        let Some(end) = rest.find(close) else { return false };
+        rest = rest[end + close.len()..].trim_start();
+    }
+    let start: String = rest.chars().take(16).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head>")
+}
+
+fn looks_like_json(bytes: &[u8]) -> bool {
+    let trimmed = charset::without_mark(bytes).trim_ascii();
+    matches!((trimmed.first(), trimmed.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+}
+
+/// Text has next to no control characters once its character set is known.
+fn is_binary(head: &[u8]) -> bool {
+    let (text, _, _) = charset::decode_head(head).decode(head);
+    let mut total = 0usize;
+    let mut odd = 0usize;
+    for character in text.chars() {
+        total += 1;
+        let common = matches!(character, '\t' | '\n' | '\r' | '\u{C}' | '\u{1B}' | '\u{1A}');
+        odd += usize::from((character.is_control() && !common) || character == '\u{FFFD}');
+    }
+    odd * 10 > total
+}

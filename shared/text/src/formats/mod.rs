@@ -1,0 +1,14 @@
+//! One file per format; each reads bytes and writes to the same `Writer`.
+
+pub(crate) mod archive;
+pub(crate) mod csv;
+pub(crate) mod docx;
+mod docx_body;
+pub(crate) mod html;
+mod html_tokens;
+pub(crate) mod json;
+pub(crate) mod markdown;
+pub(crate) mod pdf;
+mod pdf_repair;
+mod table;
+pub(crate) mod text;

@@ -1,0 +1,113 @@
+//! Real files of each format: none may panic, and what they yield is known.
+
+use std::fs;
+
+use docent_text::{ChunkOptions, Format, chunk};
+
+use crate::support::{code_of, data, file_name, files, read, text_of};
+
+#[test]
+fn every_sample_pdf_gives_text_or_a_named_reason() {
+    let Some(folder) = data("pypdf_samples", "every_sample_pdf_gives_text_or_a_named_reason") else { return };
+    for path in files(&folder, "pdf") {
+        let name = file_name(&path);
+        let expected = match name.as_str() {
+            "libreoffice-writer-password.pdf" => "encrypted",
+            _ if name.starts_with("imagemagick") => "no_text_layer",
+            "base64image.pdf" | "cmyk-image.pdf" => "no_text_layer",
+            _ => "ok",
+        };
+        assert_eq!(code_of(&name, fs::read(&path).unwrap()), expected, "{name}");
+    }
+}
+
+#[test]
+fn pages_of_a_book_and_of_columns_read_sanely() {
+    let Some(folder) = data("pypdf_samples", "pages_of_a_book_and_of_columns_read_sanely") else { return };
+    let book = read("g.pdf", fs::read(folder.join("009-pdflatex-geotopo/GeoTopo-komprimiert.pdf")).unwrap()).unwrap();
+    assert_eq!(book.format, Format::Pdf);
+    assert!(book.pages.len() > 100);
+    if std::env::args().any(|argument| argument == "--show-output") {
+        println!("title {:?} notes {:?}", book.title, book.notes);
+        for page in [0, 2, 5, 20] {
+            println!("--- {} ---\n{}", page + 1, &book.text[book.pages[page].start..book.pages[page].end]);
+        }
+        println!("{:?}", book.headings.iter().take(40).collect::<Vec<_>>());
+        for name in [
+            "026-latex-multicolumn/multicolumn.pdf",
+            "004-pdflatex-4-pages/pdflatex-4-pages.pdf",
+            "015-arabic/habibi.pdf",
+            "011-google-doc-document/google-doc-document.pdf",
+            "025-attachment/with-attachment.pdf",
+        ] {
+            let x = read("g.pdf", fs::read(folder.join(name)).unwrap()).unwrap();
+            println!("=== {name} {:?} {:?}\n{}", x.title, x.notes, x.text.chars().take(3500).collect::<String>());
+        }
+    }
+}
+
+#[test]
+fn every_sample_docx_gives_text_or_is_blank() {
+    let Some(folder) = data("docx_python_docx", "every_sample_docx_gives_text_or_is_blank") else { return };
+    let mut texts = 0;
+    for path in files(&folder, "docx") {
+        let code = code_of(&file_name(&path), fs::read(&path).unwrap());
+        assert!(["ok", "empty_file"].contains(&code), "{}: {code}", path.display());
+        texts += usize::from(code == "ok");
+    }
+    println!("{texts}");
+}
+
+#[test]
+fn json_is_accepted_and_refused_as_the_test_suite_says() {
+    let Some(folder) = data("jsontestsuite", "json_is_accepted_and_refused_as_the_test_suite_says") else { return };
+    let (mut valid, mut invalid) = (0, 0);
+    for path in files(&folder.join("test_parsing"), "json") {
+        let name = file_name(&path);
+        let code = code_of(&name, fs::read(&path).unwrap());
+        if name.starts_with("y_") {
+            assert_eq!(code, "ok", "{name}");
+            valid += 1;
+        } else if name.starts_with("n_") {
+            let expected = match name.as_str() {
+                "n_structure_100000_opening_arrays.json" | "n_structure_open_array_object.json" => "limit_exceeded",
+                "n_structure_no_data.json" | "n_single_space.json" | "n_structure_UTF8_BOM_no_data.json" => {
+                    "empty_file"
+                }
+                _ => "corrupt",
+            };
+            assert_eq!(code, expected, "{name}");
+            invalid += 1;
+        }
+    }
+    assert_eq!((valid, invalid), (95, 188));
+}
+
+#[test]
+fn csv_values_survive() {
+    let Some(folder) = data("csv_spectrum", "csv_values_survive") else { return };
+    for path in files(&folder.join("csvs"), "csv") {
+        let name = file_name(&path);
+        let text = text_of(&name, fs::read(&path).unwrap());
+        let twin = folder.join("json").join(name.replace(".csv", ".json"));
+        let rows: serde_json::Value = serde_json::from_slice(&fs::read(twin).unwrap()).unwrap();
+        for (header, value) in rows.as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap()) {
+            let value: Vec<&str> = value.as_str().unwrap().split_whitespace().collect();
+            let expected = format!("{header}: {}", value.join(" "));
+            assert!(value.is_empty() || text.contains(&expected), "{name}: {expected} not in {text}");
+        }
+    }
+}
+
+#[test]
+fn the_markdown_specification_and_naughty_strings_are_read_and_cut() {
+    let Some(folder) = data("commonmark", "the_markdown_specification_is_read_and_cut") else { return };
+    let specification = read("spec.md", fs::read(folder.join("spec.txt")).unwrap()).unwrap();
+    assert!(specification.headings.len() > 30);
+    assert!(!chunk(&specification, &ChunkOptions::default()).is_empty());
+    let Some(folder) = data("blns", "naughty_strings_are_read_and_cut") else { return };
+    for name in ["a.txt", "a.md", "a.html", "a.csv"] {
+        let extract = read(name, fs::read(folder.join("blns.txt")).unwrap()).unwrap();
+        assert!(!chunk(&extract, &ChunkOptions::default()).is_empty(), "{name}");
+    }
+}
