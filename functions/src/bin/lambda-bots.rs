@@ -1,0 +1,5 @@
+//! Lambda: `/api/bots/**`, `/api/usage`, `/api/widget/**`, `/api/search` and `/api/conversations/**`.
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_http::run(docent::function::bots()?).await
+}

@@ -1,0 +1,5 @@
+//! Lambda: `/api/upload/**` and `/api/documents/**`.
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_http::run(docent::function::upload()?).await
+}
