@@ -179,3 +179,30 @@ struct ModelList {
 struct Model {
     name: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Turn;
+
+    #[test]
+    fn the_context_grows_only_when_the_prompt_needs_it() {
+        let table = [
+            (100, None),
+            (6 * 1024, None),
+            (8 * 1024, Some(8192)),
+            (40 * 1024, Some(32_768)),
+            (1 << 24, Some(MAX_CONTEXT)),
+        ];
+        for (bytes, expected) in table {
+            let request = ChatRequest {
+                model: "m".into(),
+                system: String::new(),
+                turns: vec![Turn { role: Role::User, text: "x".repeat(bytes) }],
+                max_tokens: None,
+                temperature: None,
+            };
+            assert_eq!(context_size(&request), expected, "{bytes} bytes");
+        }
+    }
+}

@@ -250,3 +250,15 @@ impl Resolve for PublicOnly {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_this_machine_has_no_address() {
+        let resolve = |allow_loopback| PublicOnly { allow_loopback }.resolve("localhost".parse().unwrap());
+        assert!(resolve(false).await.is_err());
+        assert!(resolve(true).await.unwrap().all(|found| found.ip().is_loopback()));
+    }
+}

@@ -46,3 +46,45 @@ pub(crate) fn of(endpoint: &Endpoint) -> Vendor {
     let host = endpoint.base_url.host_str().unwrap_or_default();
     VENDORS.into_iter().find(|vendor| vendor.host == host).unwrap_or(COPY)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::{ChatRequest, Dialect, Endpoint};
+
+    fn endpoint(base: &str) -> Endpoint {
+        Endpoint { dialect: Dialect::OpenAi, base_url: base.parse().unwrap(), key: None }
+    }
+
+    #[test]
+    fn each_vendor_gets_the_fields_it_understands() {
+        let request = ChatRequest {
+            model: "m".into(),
+            system: String::new(),
+            turns: Vec::new(),
+            max_tokens: Some(9),
+            temperature: None,
+        };
+        // (base, name of the token limit, asks for usage, encoding of vectors, path of the key check)
+        let table = [
+            ("https://api.openai.com", "max_completion_tokens", true, "base64", "/v1/models"),
+            ("https://api.mistral.ai/v1", "max_tokens", false, "float", "/v1/models"),
+            ("https://openrouter.ai/api/v1", "max_tokens", true, "float", "/api/v1/key"),
+            ("https://api.x.ai/v1", "max_tokens", true, "float", "/v1/models"),
+        ];
+        for (base, limit, usage, encoding, check) in table {
+            let endpoint = endpoint(base);
+            let call = endpoint.dialect.chat(&endpoint, &request).unwrap();
+            let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
+            assert_eq!(body[limit], 9, "{base}");
+            assert_eq!(body.get("stream_options").is_some(), usage, "{base}");
+            assert!(body.get("temperature").is_none() && body["messages"] == serde_json::json!([]), "{base}");
+            let call = endpoint.dialect.embed(&endpoint, "m", &["a".into()]).unwrap();
+            let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
+            assert_eq!(body["encoding_format"], encoding, "{base}");
+            assert_eq!(endpoint.dialect.check(&endpoint).unwrap().url.path(), check);
+        }
+        assert_eq!(super::of(&endpoint("https://api.openai.com")).batch.inputs, 2048);
+    }
+}

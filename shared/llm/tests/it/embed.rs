@@ -1,0 +1,92 @@
+//! Embeddings: order, batches, and vectors that nobody should store.
+
+use docent_llm::{Dialect, Embeddings, Error};
+use serde_json::{Value, json};
+
+use crate::server::{Then, cassette, endpoint, json as answer_json, replay, serve, transport};
+
+async fn embed(dialect: Dialect, wire: &[u8], count: usize) -> Result<Embeddings, Error> {
+    let inputs: Vec<String> = (0..count).map(|nth| format!("text {nth}")).collect();
+    replay(wire, async |base| transport().embed(&endpoint(dialect, base), "m", &inputs).await).await
+}
+
+#[tokio::test]
+async fn vectors_come_in_the_order_of_the_inputs_and_with_length_one() {
+    let openai = embed(Dialect::OpenAi, &cassette!("openai_embeddings"), 3).await.unwrap();
+    assert_eq!(openai.vectors, [[0.6, -0.8], [0.0, 1.0], [1.0, 0.0]]);
+    assert_eq!(openai.input_tokens, 8);
+    let ollama = embed(Dialect::Ollama, &cassette!("ollama_embed"), 2).await.unwrap();
+    assert_eq!(ollama.vectors, [[0.6, -0.8], [0.0, 1.0]]);
+    assert_eq!(ollama.input_tokens, 8);
+}
+
+#[tokio::test]
+async fn nothing_to_embed_asks_nobody() {
+    let nothing = serve(
+        |_, request| panic!("a request came: {request}"),
+        async |base| transport().embed(&endpoint(Dialect::OpenAi, base), "m", &[]).await,
+    );
+    assert_eq!(nothing.await, Ok(Embeddings::default()));
+}
+
+/// The first number of every vector is the number in its text, so a mixed-up order shows.
+fn numbered(request: &str) -> Vec<u8> {
+    let body: Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let inputs = body["input"].as_array().unwrap();
+    let vectors: Vec<Value> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let number: f32 = text.as_str().unwrap().parse().unwrap();
+            json!({"index": index, "embedding": [number, 1.0]})
+        })
+        .collect();
+    answer_json(200, &json!({"data": vectors, "usage": {"prompt_tokens": inputs.len()}}).to_string())
+}
+
+#[tokio::test]
+async fn batches_are_joined_in_order() {
+    let inputs: Vec<String> = (0..150).map(|number| number.to_string()).collect();
+    let mut sizes = Vec::new();
+    let reply = |_, request: String| {
+        sizes.push(request.matches("\",\"").count() + 1);
+        (numbered(&request), Then::Close)
+    };
+    let all =
+        serve(reply, async |base| transport().embed(&endpoint(Dialect::OpenAi, base), "m", &inputs).await.unwrap());
+    let all = all.await;
+    assert_eq!(sizes.len(), 3);
+    assert_eq!(all.input_tokens, 150);
+    for (number, vector) in all.vectors.iter().enumerate() {
+        let expected = number as f32;
+        assert!((vector[0] / vector[1] - expected).abs() < 0.01, "{number}: {vector:?}");
+    }
+}
+
+#[tokio::test]
+async fn vectors_that_nobody_should_store_are_refused() {
+    let table = [
+        ("fewer than inputs", r#"{"data":[{"index":0,"embedding":[1,0]}]}"#),
+        (
+            "more than inputs",
+            r#"{"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1]},{"index":2,"embedding":[1]}]}"#,
+        ),
+        ("twice the same index", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":0,"embedding":[1,0]}]}"#),
+        ("a gap", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":2,"embedding":[1,0]}]}"#),
+        ("mixed dimensions", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[1,0,0]}]}"#),
+        ("null for a number", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[null,0]}]}"#),
+        ("beyond f32", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[1e39,0]}]}"#),
+        ("NaN in base64", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":"AADAfwAAAAA="}]}"#),
+        ("no whole number in base64", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":"AAA="}]}"#),
+        ("all zero", r#"{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[0,0]}]}"#),
+        ("another document", r#"{"hello":"world"}"#),
+        ("no JSON", "hello"),
+    ];
+    for (name, body) in table {
+        let error = embed(Dialect::OpenAi, &answer_json(200, body), 2).await.unwrap_err();
+        assert_eq!(error.code(), "provider_protocol", "{name}");
+    }
+    let cut = answer_json(200, r#"{"data":[]}"#);
+    let cut = String::from_utf8(cut).unwrap().replace("\r\n\r\n", "\r\ncontent-length: 500\r\n\r\n");
+    assert_eq!(embed(Dialect::OpenAi, cut.as_bytes(), 2).await.unwrap_err().code(), "upstream_truncated");
+}
