@@ -1,4 +1,6 @@
 //! The adapter in a real process, seen as the platform sees it: by HTTP, and by the messages on its socket.
+#![expect(clippy::expect_used, reason = "what fails here fails a test")]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
