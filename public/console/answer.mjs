@@ -86,7 +86,7 @@ export class Answer {
 
   #refuse({ code }) {
     this.element.classList.add("refused");
-    this.#tail.append(el("div", { class: "notice" }, icon("alert"), el("div", {}, el("p", {}, "Not answered, because your documents do not say."), el("p", { class: "muted small" }, code))));
+    this.#head.append(el("span", { class: "answerer refusal" }, ["not answered", code].filter(Boolean).join(": ")));
   }
 
   #finish({ finishReason, messageMetadata }) {

@@ -47,8 +47,9 @@ export class Chat extends EventTarget {
     return this.#turns.length > 0;
   }
 
+  /** Not where a focus would open a keyboard over half of the screen. */
   focus() {
-    this.#field.focus({ preventScroll: true });
+    if (matchMedia("(hover: hover)").matches) this.#field.focus({ preventScroll: true });
   }
 
   reset() {
@@ -78,18 +79,19 @@ export class Chat extends EventTarget {
     const answer = new Answer(this.#panel);
     turn.answer = answer;
     this.#thread.append(answer.element);
-    this.#scroll(true);
+    this.#scroll();
     const abort = new AbortController();
     this.#running(abort);
     try {
       await this.#stream(turn, abort.signal);
       announce(answer.state === "finished" ? "The answer is complete." : "The answer was stopped.");
     } catch (error) {
+      const following = this.#atBottom();
       if (error.name === "AbortError") answer.stop();
       else this.#failed(turn, Problem.of(error));
+      if (following) this.#scroll();
     } finally {
       if (this.#abort === abort) this.#running(null);
-      this.#scroll(false);
     }
   }
 
@@ -99,7 +101,7 @@ export class Chat extends EventTarget {
     for await (const chunk of chunks(response.body)) {
       const following = this.#atBottom();
       turn.answer.take(chunk);
-      if (following) this.#scroll(true);
+      if (following) this.#scroll();
     }
   }
 
@@ -144,8 +146,8 @@ export class Chat extends EventTarget {
     return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight < 80;
   }
 
-  #scroll(always) {
-    if (!always && !this.#atBottom()) return;
+  /** In the next frame, when what was added has its height. */
+  #scroll() {
     requestAnimationFrame(() => this.#scroller.scrollTo({ top: this.#scroller.scrollHeight }));
   }
 }

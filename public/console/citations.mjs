@@ -18,8 +18,8 @@ export function sourceLabel(source) {
 
 /** The list below an answer: what it cites, then, folded away, what else was read. */
 export function sourceList(sources, cited, open) {
-  const item = (source) => el("li", {}, el("button", { type: "button", class: "source-item", "data-source": source.number, "aria-label": `Source ${source.number}: ${sourceLabel(source)}`, onclick: (event) => open(source, event.currentTarget) },
-    el("span", { class: "number", "aria-hidden": "true" }, String(source.number)),
+  const item = (source) => el("li", {}, el("button", { type: "button", class: "source-item", onclick: (event) => open(source, event.currentTarget) },
+    el("span", { class: "number" }, el("span", { class: "hidden" }, "Source "), String(source.number)),
     el("span", { class: "source-file" }, source.filename),
     el("span", { class: "source-page" }, pageWords(source)),
     el("span", { class: "source-snippet" }, source.quotes[0] ?? source.quote ?? "")));
@@ -35,7 +35,7 @@ export class SourcePanel {
   #element;
   #opener = null;
   #narrow = matchMedia("(max-width: 1099px)");
-  #behind = ["#documents", "#chat", ".bar"].map((selector) => document.querySelector(selector));
+  #behind = ["#documents", "#chat", "#switch"].map((selector) => document.querySelector(selector));
 
   constructor(element) {
     this.#element = element;

@@ -61,9 +61,11 @@ export function stageWords({ status, progress }) {
 }
 
 function stateLine(document) {
-  const facts = [document.pages && plural(document.pages, "page"), document.chunks && plural(document.chunks, "passage"), document.size && fileSize(document.size)];
-  const shown = document.status === "ready" ? facts : facts.slice(2);
-  return [el("span", { class: "state-word" }, document.status === "ready" && icon("check"), stageWords(document)), ...shown.filter(Boolean).map((fact) => el("span", {}, fact))];
+  const { pages, chunks, size, status } = document;
+  const read = status === "ready" ? [pages && plural(pages, "page"), chunks && plural(chunks, "passage")].filter(Boolean) : [];
+  const facts = read.length ? read : [size && fileSize(size)].filter(Boolean);
+  const word = el("span", { class: "state-word" }, status === "ready" && icon("check"), stageWords(document));
+  return [word, ...facts.map((fact) => el("span", {}, fact))];
 }
 
 function failure(error) {
