@@ -1,0 +1,117 @@
+//! `/api/bots`: make, list, change and delete bots.
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::routing::get;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::fields::Change;
+use super::{Bot, Record, store};
+use crate::App;
+use crate::auth::{Caller, Scope};
+use crate::error::{Error, Result};
+use crate::http::{Json, Path};
+
+pub fn router<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new()
+        .route("/api/bots", get(list_bots).post(create_bot))
+        .route("/api/bots/{id}", get(show_bot).patch(change_bot).delete(delete_bot))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BotWire {
+    id: Uuid,
+    name: String,
+    instructions: String,
+    provider: String,
+    model: String,
+    refusal: String,
+    collections: Vec<Uuid>,
+    embedding_model: String,
+    is_default: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct BotsWire {
+    bots: Vec<BotWire>,
+}
+
+impl From<Record> for BotWire {
+    fn from(record: Record) -> BotWire {
+        let Record { bot, is_default, created_at, updated_at } = record;
+        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model } = bot;
+        BotWire {
+            id,
+            name,
+            instructions,
+            provider,
+            model,
+            refusal,
+            collections,
+            embedding_model,
+            is_default,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+async fn list_bots(State(app): State<App>, caller: Caller) -> Result<Json<BotsWire>> {
+    caller.require(Scope::Read)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let bots = tx.finish(store::all(&tx)).await?;
+    Ok(Json(BotsWire { bots: bots.into_iter().map(BotWire::from).collect() }))
+}
+
+async fn show_bot(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<BotWire>> {
+    caller.require(Scope::Read)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let record = tx.finish(store::find(&tx, Some(id))).await?;
+    Ok(Json(record.ok_or_else(|| Error::not_found("bot"))?.into()))
+}
+
+// A refusal comes before anything was written, so each of these may commit whatever the outcome: the connection
+// stays usable, where dropping the transaction would close it.
+
+async fn create_bot(
+    State(app): State<App>,
+    caller: Caller,
+    Json(new): Json<Change>,
+) -> Result<(StatusCode, Json<BotWire>)> {
+    caller.require(Scope::Write)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let created = super::create(&tx, new, &app.clock).await;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(created?.into())))
+}
+
+async fn change_bot(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(change): Json<Change>,
+) -> Result<Json<BotWire>> {
+    caller.require(Scope::Write)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let changed = super::change(&tx, id, change).await;
+    tx.commit().await?;
+    Ok(Json(changed?.into()))
+}
+
+async fn delete_bot(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode> {
+    caller.require(Scope::Write)?;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let deleted = super::delete(&tx, id).await;
+    tx.commit().await?;
+    deleted.map(|()| StatusCode::NO_CONTENT)
+}
