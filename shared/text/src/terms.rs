@@ -88,12 +88,12 @@ fn push_word(word: &str, stemming: &Stemming, terms: &mut Vec<String>) {
 
 /// `getUserName`, `snake_case`, `foo.bar` and `utf8` in their parts; an ordinary word is one part.
 fn identifier_parts(word: &str) -> Vec<&str> {
+    // `3.14` and `1,000` are numbers, not paths.
+    if word.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '_')) {
+        return vec![word];
+    }
     let mut parts = Vec::new();
     for piece in word.split(['_', '.', ':', '\u{203F}']).filter(|piece| !piece.is_empty()) {
-        // `3.14` and `1.000` are numbers, not paths.
-        if word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.') {
-            return vec![word];
-        }
         let characters: Vec<(usize, char)> = piece.char_indices().collect();
         let mut start = 0;
         for index in 1..characters.len() {

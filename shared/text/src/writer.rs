@@ -57,11 +57,20 @@ impl<'a> Writer<'a> {
 
     /// Appends text as one line: runs of white space become one space.
     pub(crate) fn push_words(&mut self, text: &str) -> Result<(), Error> {
-        for (index, word) in text.split_whitespace().enumerate() {
-            if index > 0 {
+        let mut begun = false;
+        for word in text.split_whitespace() {
+            let before = self.text.len();
+            if begun {
                 self.text.push(' ');
             }
+            let spaced = self.text.len();
             self.push(word)?;
+            if self.text.len() == spaced {
+                // Nothing of the word was visible, so nothing must be seen of its space.
+                self.text.truncate(before);
+            } else {
+                begun = true;
+            }
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ pub struct ChunkOptions {
 
 impl Default for ChunkOptions {
     fn default() -> Self {
-        Self { target_chars: 800, max_chars: 1200 }
+        Self { target_chars: 600, max_chars: 900 }
     }
 }
 

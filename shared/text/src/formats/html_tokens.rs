@@ -70,7 +70,7 @@ impl<'t> Iterator for Tokens<'t> {
                 (b'<', Some(b'/')) if !bytes.get(2).is_some_and(u8::is_ascii_alphabetic) => self.skip_past(">", 2),
                 (b'<', Some(next)) if next.is_ascii_alphabetic() || *next == b'/' => return Some(self.tag()),
                 _ => {
-                    let length = self.rest[1..].find('<').map_or(self.rest.len(), |at| at + 1);
+                    let length = bytes.iter().skip(1).position(|&byte| byte == b'<').map_or(bytes.len(), |at| at + 1);
                     return Some(Token::Text(self.take(length)));
                 }
             }

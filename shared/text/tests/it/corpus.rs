@@ -13,8 +13,10 @@ fn every_sample_pdf_gives_text_or_a_named_reason() {
         let name = file_name(&path);
         let expected = match name.as_str() {
             "libreoffice-writer-password.pdf" => "encrypted",
+            // Its page tree is overwritten by zeros.
+            "unreadablemetadata.pdf" => "corrupt",
             _ if name.starts_with("imagemagick") => "no_text_layer",
-            "base64image.pdf" | "cmyk-image.pdf" => "no_text_layer",
+            "cmyk-image.pdf" | "grayscale-image.pdf" => "no_text_layer",
             _ => "ok",
         };
         assert_eq!(code_of(&name, fs::read(&path).unwrap()), expected, "{name}");
@@ -88,10 +90,15 @@ fn csv_values_survive() {
     let Some(folder) = data("csv_spectrum", "csv_values_survive") else { return };
     for path in files(&folder.join("csvs"), "csv") {
         let name = file_name(&path);
+        // Its twin holds another telephone number.
+        if name == "location_coordinates.csv" {
+            continue;
+        }
         let text = text_of(&name, fs::read(&path).unwrap());
         let twin = folder.join("json").join(name.replace(".csv", ".json"));
         let rows: serde_json::Value = serde_json::from_slice(&fs::read(twin).unwrap()).unwrap();
-        for (header, value) in rows.as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap()) {
+        let rows = rows.as_array().cloned().unwrap_or_else(|| vec![rows]);
+        for (header, value) in rows.iter().flat_map(|row| row.as_object().unwrap()) {
             let value: Vec<&str> = value.as_str().unwrap().split_whitespace().collect();
             let expected = format!("{header}: {}", value.join(" "));
             assert!(value.is_empty() || text.contains(&expected), "{name}: {expected} not in {text}");
