@@ -22,6 +22,8 @@ export async function openConsole(browser, docent, { screen = SCREENS.light, sig
   const context = await browser.newContext({ ...screen, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
+  // The picker is caught only from the first listener on, and not at once: one that comes with the key press would be too late.
+  page.on("filechooser", () => {});
   const wrongs = [];
   page.on("pageerror", (error) => wrongs.push(`script error: ${error.message}`));
   page.on("console", (message) => /Content Security Policy|TrustedHTML|unsafe header/i.test(message.text()) && wrongs.push(message.text()));

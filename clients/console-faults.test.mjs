@@ -129,9 +129,9 @@ test("without an event stream the document's states are polled", async () => {
 
 test("a refused upload is told in its row and can be tried again", async () => {
   const { page, guard } = await openConsole(browser, docent);
-  await page.route("**/api/upload", (route) => route.fulfill(problem(413, "too_large", "The file is larger than this tenant's limit", "Split it")));
+  await page.route("**/api/upload", (route) => route.fulfill(problem(503, "busy", "Uploads pause for a moment", "Try again in a minute")));
   const [row] = await addAndSettle(page, [DOCUMENTS[1]]);
-  assert.equal(await row.locator(".document-problem").innerText(), "The file is larger than this tenant's limit. Split it.");
+  assert.equal(await row.locator(".document-problem").innerText(), "Uploads pause for a moment. Try again in a minute.");
   await assertAccessible(page, "a refused upload");
   await page.unroute("**/api/upload");
   await row.getByRole("button", { name: "Try again" }).click();

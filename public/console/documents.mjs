@@ -8,6 +8,8 @@ import { settled, watch } from "./watch.mjs";
 
 const PAGE_SIZE = 50;
 const MAX_UPLOADS = 2;
+// The same bytes would fail the same way: here only another file helps.
+const FINAL_ERRORS = new Set(["unsupported_type", "empty_file", "too_large", "encrypted", "corrupt", "no_text_layer", "limit_exceeded"]);
 const find = (selector) => document.querySelector(selector);
 
 /** Sends `change` whenever a document comes, goes or moves to another state. */
@@ -127,7 +129,7 @@ export class Documents extends EventTarget {
     const before = entry.document;
     entry.document = { ...before, ...change };
     if (entry.document.status === "deleted") return this.#drop(entry);
-    entry.row.draw(entry.document, entry.file !== null);
+    entry.row.draw(entry.document, entry.file !== null && !FINAL_ERRORS.has(entry.document.error?.code));
     if (before.status === entry.document.status) return;
     announce(`${entry.document.filename}: ${stageWords(entry.document)}`);
     this.#changed();

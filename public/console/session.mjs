@@ -18,7 +18,10 @@ export class Session extends EventTarget {
       this.#tryToken(this.#field.value.trim());
     });
     this.#signOut.addEventListener("click", () => this.#leave(""));
-    addEventListener("hashchange", () => this.#open(fromFragment() ?? this.token));
+    addEventListener("hashchange", () => {
+      const token = fromFragment();
+      if (token) this.#open(token);
+    });
     this.#open(fromFragment() ?? sessionStorage.getItem(KEY));
   }
 
