@@ -1,0 +1,105 @@
+//! What a file may be called and of which type it may be. Pure.
+
+use crate::error::{Error, Kind, Result};
+
+/// Characters of a file name.
+pub const LONGEST_NAME: usize = 255;
+
+/// Extensions of the formats that can be read. Content decides later what a file really is; this only refuses early
+/// what can never work.
+const EXTENSIONS: &[&str] = &[
+    "pdf", "docx", "docm", "md", "markdown", "mdown", "mkd", "mdx", "html", "htm", "xhtml", "csv", "tsv", "json",
+    "geojson", "ipynb", "txt", "text", "log", "rst", "jsonl", "ndjson",
+];
+
+const TYPES: &[&str] = &[
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/xhtml+xml",
+    "application/json",
+    "application/x-ndjson",
+];
+
+/// The last part of a path, without characters that cannot be seen or that turn the reading direction around.
+pub fn clean(given: &str) -> Result<String> {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown: String = last.chars().filter(|letter| !letter.is_control() && !invisible(*letter)).collect();
+    let name = shown.trim();
+    if name.is_empty() || name.chars().all(|letter| letter == '.') || name.chars().count() > LONGEST_NAME {
+        return Err(Error::invalid(format!("`filename` holds 1 to {LONGEST_NAME} visible characters.")));
+    }
+    Ok(name.to_owned())
+}
+
+/// Refuses a file whose name and type promise nothing that can be read. A name without extension and without a type
+/// promises nothing either way, so it may try.
+pub fn accept(name: &str, content_type: Option<&str>) -> Result<()> {
+    let essence = match content_type {
+        Some(text) if !plain_header(text) => return Err(Error::invalid("`contentType` is not a media type.")),
+        Some(text) => text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
+        None => String::new(),
+    };
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let by_name = extension.as_deref().map(|extension| EXTENSIONS.contains(&extension));
+    let by_type = TYPES.contains(&essence.as_str()) || essence.starts_with("text/") || essence.ends_with("+json");
+    let undeclared = essence.is_empty() || essence == "application/octet-stream";
+    if by_name == Some(true) || by_type || (by_name.is_none() && undeclared) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::UnsupportedType, "This type of file cannot be read."))
+}
+
+/// It is going to be a header of the upload, so it must be one.
+fn plain_header(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len())
+        && text.contains('/')
+        && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+/// Marks that hide text or reverse its direction (Unicode TR 36, "bidirectional text spoofing").
+fn invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_their_paths_and_what_cannot_be_seen() {
+        for (given, expected) in [
+            ("report.pdf", Some("report.pdf")),
+            ("../../etc/passwd", Some("passwd")),
+            ("C:\\Users\\me\\Résumé 日本.docx", Some("Résumé 日本.docx")),
+            ("a\u{0}b\r\nc.txt", Some("abc.txt")),
+            ("evil\u{202e}fdp.txt", Some("evilfdp.txt")),
+            ("  spaced .md ", Some("spaced .md")),
+            ("", None),
+            ("dir/", None),
+            ("..", None),
+            ("\u{7}", None),
+        ] {
+            assert_eq!(clean(given).ok().as_deref(), expected, "{given:?}");
+        }
+        assert!(clean(&"é".repeat(LONGEST_NAME)).is_ok());
+        assert_eq!(clean(&"é".repeat(LONGEST_NAME + 1)).unwrap_err().code(), "invalid_request");
+    }
+
+    #[test]
+    fn types_are_accepted_by_name_or_by_declaration() {
+        for (name, declared, code) in [
+            ("a.PDF", None, None),
+            ("a.pdf", Some("application/octet-stream"), None),
+            ("README", None, None),
+            ("notes.xyz", Some("text/plain; charset=utf-8"), None),
+            ("feed", Some("application/ld+json"), None),
+            ("photo.png", Some("image/png"), Some("unsupported_type")),
+            ("photo", Some("image/png"), Some("unsupported_type")),
+            ("setup.exe", None, Some("unsupported_type")),
+            ("a.txt", Some("text/plain\r\nx-amz-acl: public-read"), Some("invalid_request")),
+            ("a.txt", Some(""), Some("invalid_request")),
+        ] {
+            assert_eq!(accept(name, declared).err().map(|error| error.code()), code, "{name} {declared:?}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! One document's way: look, decide, and when there is work, do it under a lease that fences out everybody else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::batch::{self, Asked};
+use super::decide::{Decision, MOST_ATTEMPTS, decide};
+use super::failpoint::{self, failpoint};
+use super::plan::Plan;
+use super::store::{self, Claim, Found, Lease};
+use super::{Ingest, Source};
+use crate::auth::TenantId;
+use crate::embedder::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::objects::{Fetched, Head};
+use crate::{documents, keys};
+
+/// How often the bytes may change under a worker before it leaves them to the next hint.
+const MOST_LOOKS: u32 = 3;
+/// Pauses after the first and the later failures that may pass by themselves, in seconds.
+const PAUSES: [i32; 2] = [15, 60];
+
+/// How a look at a document ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Built, stored, shown.
+    Ready,
+    /// There was nothing to do.
+    Nothing,
+    /// The bytes have not come yet.
+    Waiting,
+    Deleted,
+    /// The document says why.
+    Failed,
+    /// Somebody else is at it; a hint reminds us.
+    Busy,
+    /// Somebody else took over, or the document was deleted meanwhile.
+    Fenced,
+    /// The time of this call was over; what is stored is kept and a hint goes on.
+    Paused,
+    /// There is no such document.
+    Unknown,
+}
+
+/// Why a build stopped.
+enum Stop {
+    Fenced,
+    /// Other bytes, or none.
+    Changed,
+    Paused,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl Ingest {
+    pub(super) async fn look(&self, tenant: TenantId, document: Uuid, source: Source) -> Result<Outcome> {
+        for _ in 0..MOST_LOOKS {
+            let tx = self.app.db.tenant(tenant).await?;
+            let Some(found) = tx.finish(store::find(&tx, document)).await? else { return Ok(Outcome::Unknown) };
+            let head = match self.objects.head(&found.key).await {
+                Ok(head) => head,
+                Err(error) => return Err(self.put_off(tenant, document, &found, source, error).await),
+            };
+            let outcome = match (decide(&found.state, head.as_ref(), self.app.limits.upload_bytes), &head) {
+                (Decision::Build, Some(head)) => match self.build(tenant, document, &found, head).await {
+                    Err(Stop::Changed) => continue,
+                    Err(Stop::Fenced) => Outcome::Fenced,
+                    Err(Stop::Paused) => Outcome::Paused,
+                    Err(Stop::Failed(error)) => return Err(error),
+                    Ok(outcome) => outcome,
+                },
+                (decision, head) => self.settle(tenant, document, &found, decision, head.as_ref()).await?,
+            };
+            self.consume(tenant, &found, outcome, source).await?;
+            tracing::info!(tenant = %tenant.uuid(), %document, ?outcome, "ingest.document looked at");
+            return Ok(outcome);
+        }
+        let error = Error::new(Kind::StorageUnavailable, "The file keeps changing while it is read.");
+        let tx = self.app.db.tenant(tenant).await?;
+        tx.finish(documents::hint(
+            &tx,
+            self.app.clock.uuid(),
+            &documents::object_key(tenant, document),
+            source.as_str(),
+            PAUSES[0],
+        ))
+        .await?;
+        Err(error)
+    }
+
+    /// Nobody could look: the hint stays, and a document in work is not stuck but postponed.
+    async fn put_off(&self, tenant: TenantId, document: Uuid, found: &Found, source: Source, error: Error) -> Error {
+        let later = async {
+            self.hint(tenant, &found.key, source, PAUSES[1]).await?;
+            if found.state.leased {
+                return Ok(false);
+            }
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::pause(&tx, document, found.epoch, PAUSES[1])).await
+        };
+        if let Err(cause) = later.await {
+            tracing::warn!(%document, ?cause, "ingest.document could not be put off; its lease runs out instead");
+        }
+        error
+    }
+
+    /// Everything that needs no bytes.
+    async fn settle(
+        &self,
+        tenant: TenantId,
+        document: Uuid,
+        found: &Found,
+        decision: Decision,
+        head: Option<&Head>,
+    ) -> Result<Outcome> {
+        let etag = head.map(|head| head.etag.as_str()).unwrap_or_default();
+        let failure = match decision {
+            Decision::Nothing | Decision::Build => return Ok(Outcome::Nothing),
+            Decision::Busy => return Ok(Outcome::Busy),
+            Decision::Tombstone => {
+                return match documents::delete(&self.app, tenant, document).await {
+                    Err(error) if error.kind != Kind::NotFound => Err(error),
+                    _ => Ok(Outcome::Deleted),
+                };
+            }
+            Decision::Wait => {
+                let tx = self.app.db.tenant(tenant).await?;
+                tx.finish(store::wait(&tx, document, found.epoch)).await?;
+                return Ok(Outcome::Waiting);
+            }
+            Decision::TooLarge => too_large(self.app.limits.upload_bytes),
+            Decision::GiveUp => Error::new(
+                Kind::Document("ingest_stalled"),
+                format!("Reading the document was begun {MOST_ATTEMPTS} times and never ended."),
+            )
+            .hint("Simplify or split the document and upload it again, or complete the upload again to retry."),
+        };
+        let tx = self.app.db.tenant(tenant).await?;
+        match tx.finish(store::fail(&tx, document, found.epoch, etag, &failure)).await? {
+            true => Ok(Outcome::Failed),
+            false => Ok(Outcome::Fenced),
+        }
+    }
+
+    /// A hint is consumed when its question was answered; a new one is left when somebody must look again.
+    async fn consume(&self, tenant: TenantId, found: &Found, outcome: Outcome, source: Source) -> Result<()> {
+        match outcome {
+            Outcome::Busy => self.hint(tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
+            Outcome::Paused => self.hint(tenant, &found.key, source, 0).await.map(|_| ()),
+            _ => {
+                let Some(hint) = found.hint else { return Ok(()) };
+                let tx = self.app.db.tenant(tenant).await?;
+                tx.finish(store::consume_hint(&tx, hint)).await
+            }
+        }
+    }
+
+    /// Takes the lease, builds, and says in the row how it ended.
+    async fn build(&self, tenant: TenantId, document: Uuid, found: &Found, head: &Head) -> Result<Outcome, Stop> {
+        let size = i64::try_from(head.size).map_err(Error::internal)?;
+        let seconds = self.settings.lease_seconds;
+        let claim =
+            Claim { document, epoch: found.epoch, owner: self.app.clock.uuid(), seconds, etag: &head.etag, size };
+        let tx = self.app.db.tenant(tenant).await?;
+        let Some(lease) = tx.finish(store::lease(&tx, claim)).await? else { return Err(Stop::Fenced) };
+        let stop = match self.revision(tenant, &lease, &found.key).await {
+            Ok(()) => return Ok(Outcome::Ready),
+            Err(stop) => stop,
+        };
+        let tx = self.app.db.tenant(tenant).await?;
+        match stop {
+            Stop::Fenced => Err(Stop::Fenced),
+            Stop::Changed | Stop::Paused => {
+                tx.finish(store::pause(&tx, document, lease.epoch, 0)).await?;
+                Err(stop)
+            }
+            Stop::Failed(error) if lasting(&error) || lease.attempts >= MOST_ATTEMPTS => {
+                tracing::info!(%document, code = error.code(), cause = ?error, "ingest.document failed");
+                let kept = tx.finish(store::fail(&tx, document, lease.epoch, &lease.etag, &error)).await?;
+                if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
+            }
+            Stop::Failed(error) => {
+                let pause = PAUSES[usize::from(lease.attempts > 1)];
+                tx.finish(store::pause(&tx, document, lease.epoch, pause)).await?;
+                Err(Stop::Failed(error))
+            }
+        }
+    }
+
+    /// Builds and shows one revision, from the first chunk that is not stored yet.
+    async fn revision(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<(), Stop> {
+        let until = self.deadline();
+        let bytes = self.fetch(tenant, lease, key).await?;
+        let plan = self.read(tenant, lease, bytes).await?;
+        let tx = self.app.db.tenant(tenant).await?;
+        let held = tx.finish(keys::all(&tx)).await?;
+        let embedder = Embedder::resolve(&self.app, tenant, &lease.embedding_model, &held)?;
+        let tx = self.app.db.tenant(tenant).await?;
+        let begun = store::plan(&tx, lease, &plan, &plan.hash(&lease.embedding_model)).await?;
+        tx.commit().await?;
+        let mut stored = begun.ok_or(Stop::Fenced)?;
+        while stored < plan.chunks() {
+            if Instant::now() >= until {
+                return Err(Stop::Paused);
+            }
+            stored += self.batch(tenant, lease, &plan, &embedder, stored).await?;
+            failpoint(failpoint::AFTER_FIRST_BATCH);
+        }
+        failpoint(failpoint::BEFORE_SWAP);
+        let tx = self.app.db.tenant(tenant).await?;
+        let shown = tx.finish(store::swap(&tx, lease)).await?;
+        failpoint(failpoint::AFTER_SWAP);
+        if shown { Ok(()) } else { Err(Stop::Fenced) }
+    }
+
+    async fn fetch(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<Bytes, Stop> {
+        let most = self.app.limits.upload_bytes;
+        match self.alive(tenant, lease, self.objects.get(key, &lease.etag, most)).await?? {
+            Fetched::Bytes(bytes) => Ok(bytes),
+            Fetched::Changed | Fetched::Gone => Err(Stop::Changed),
+            Fetched::TooLarge => Err(too_large(most).into()),
+        }
+    }
+
+    async fn read(&self, tenant: TenantId, lease: &Lease, bytes: Bytes) -> Result<Plan, Stop> {
+        let (filename, content_type, most) =
+            (lease.filename.clone(), lease.content_type.clone(), self.app.limits.upload_bytes);
+        let work = tokio::task::spawn_blocking(move || Plan::new(&bytes, &filename, content_type.as_deref(), most));
+        match self.alive(tenant, lease, work).await? {
+            Ok(Ok(plan)) => Ok(plan),
+            Ok(Err(error)) => Err(Stop::Failed(unreadable(error))),
+            // A parser that panics does so again: the file is to blame, and the worker lives on.
+            Err(panic) => {
+                Err(Stop::Failed(Error::new(Kind::Document("corrupt"), "The document cannot be read.").because(panic)))
+            }
+        }
+    }
+
+    async fn batch(
+        &self,
+        tenant: TenantId,
+        lease: &Lease,
+        plan: &Plan,
+        embedder: &Embedder,
+        from: usize,
+    ) -> Result<usize, Stop> {
+        let rows = plan.rows(from..from.saturating_add(batch::SIZE));
+        let count = rows.len();
+        let tx = self.app.db.tenant(tenant).await?;
+        let asked = Asked::look_up(&tx, embedder.name(), &rows).await?;
+        tx.commit().await?;
+        let inputs = asked.inputs(&rows);
+        let answers = match inputs.is_empty() {
+            true => Vec::new(),
+            false => self.alive(tenant, lease, embedder.embed(inputs)).await??,
+        };
+        let batch = asked.with(rows, answers)?;
+        let tx = self.app.db.tenant(tenant).await?;
+        if !batch.store(&tx, lease).await? {
+            return Err(Stop::Fenced);
+        }
+        tx.commit().await?;
+        Ok(count)
+    }
+
+    /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
+    async fn alive<T>(&self, tenant: TenantId, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let beat = Duration::from_secs(u64::try_from(lease.seconds).unwrap_or(1)) / 3;
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = timeout(beat, work.as_mut()).await {
+                return Ok(done);
+            }
+            let tx = self.app.db.tenant(tenant).await?;
+            if !tx.finish(store::beat(&tx, lease)).await? {
+                return Err(Stop::Fenced);
+            }
+        }
+    }
+}
+
+/// Whether the same bytes would fail the same way again.
+fn lasting(error: &Error) -> bool {
+    match &error.kind {
+        Kind::Document(_) | Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::NotConfigured => true,
+        Kind::Provider(_) => !error.retryable(),
+        _ => false,
+    }
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::new(Kind::PayloadTooLarge, format!("The file is larger than {limit} bytes."))
+        .hint("Split the document and upload its parts.")
+}
+
+fn unreadable(error: docent_text::Error) -> Error {
+    Error::new(Kind::Document(error.code()), error.to_string()).hint(error.hint()).because(error)
+}
