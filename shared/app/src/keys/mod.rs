@@ -19,6 +19,7 @@ pub use seal::Refusal;
 
 use crate::App;
 use crate::auth::TenantId;
+use crate::clock::Clock;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
 
@@ -71,18 +72,29 @@ pub fn endpoint(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Endpoint
     })
 }
 
-/// Wraps the tenant's keys anew under the current master; gives how many were wrapped otherwise before. Safe to
-/// repeat and to interrupt: a key that its tenant replaces meanwhile stays as the tenant left it.
-pub async fn rotate(app: &App, tx: &TenantTx) -> Result<usize> {
-    let mut rewrapped = 0;
+/// What a rotation did to one tenant's keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    pub rewrapped: usize,
+    /// Already under the current master, or replaced by their tenant meanwhile.
+    pub left: usize,
+    /// Their master is not configured, or they are damaged: their tenant must save them again.
+    pub unreadable: usize,
+}
+
+/// Wraps the tenant's keys anew under the current master. Safe to repeat and to interrupt.
+pub async fn rotate(masters: &Masters, clock: &Clock, tx: &TenantTx) -> Result<Rotation> {
+    let mut rotation = Rotation::default();
     for sealed in store::all(tx).await? {
         let origin = origin(&parse(&sealed.base_url)?);
-        let blob = seal::rewrap(&app.masters, &sealed.context(tx.tenant(), &origin), &sealed.blob, &app.clock);
-        if let Some(blob) = blob.map_err(|refusal| unreadable(refusal, &sealed.provider))? {
-            rewrapped += usize::from(store::replace_blob(tx, sealed.id, &sealed.blob, &blob).await?);
+        match seal::rewrap(masters, &sealed.context(tx.tenant(), &origin), &sealed.blob, clock) {
+            Err(Refusal::NoMaster) => return Err(unreadable(Refusal::NoMaster, &sealed.provider)),
+            Err(_) => rotation.unreadable += 1,
+            Ok(Some(blob)) if store::replace_blob(tx, sealed.id, &sealed.blob, &blob).await? => rotation.rewrapped += 1,
+            Ok(_) => rotation.left += 1,
         }
     }
-    Ok(rewrapped)
+    Ok(rotation)
 }
 
 impl Sealed {
