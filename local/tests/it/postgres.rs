@@ -143,6 +143,19 @@ async fn data_of_another_major_version_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_start_says_why() {
+    let directory = directory();
+    let data = directory.path().join("data");
+    let Some(first) = started("a_server_that_cannot_start_says_why", options(&data)).await else { return };
+    first.stop().await.unwrap();
+    fs::write(data.join("cluster/postgresql.auto.conf"), "no_such_setting = 1\n").unwrap();
+    let error = postgres::start(options(&data), &quiet).await.unwrap_err();
+    assert_eq!(error.code(), "postgres_not_started");
+    assert!(error.to_string().contains("no_such_setting"), "{error}");
+    wait_until_nothing_is_left(&data);
+}
+
+#[tokio::test]
 async fn a_wheel_that_is_not_the_pinned_one_is_refused() {
     let directory = directory();
     let wheel = directory.path().join("other.whl");
