@@ -57,3 +57,20 @@ impl AnswerDecoder {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dialect, Event};
+
+    #[test]
+    fn words_before_a_broken_frame_are_kept_and_the_fault_is_told() {
+        let word = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+        let endless = "a".repeat(crate::sse::MAX_LINE + 1);
+        for fault in ["data: {\n\n", &endless] {
+            let mut events = Vec::new();
+            let outcome = Dialect::OpenAi.answer().push(format!("{word}{fault}").as_bytes(), &mut events);
+            assert_eq!(events, [Event::Delta("a".into())]);
+            assert!(outcome.is_err());
+        }
+    }
+}

@@ -261,4 +261,13 @@ mod tests {
         assert!(resolve(false).await.is_err());
         assert!(resolve(true).await.unwrap().all(|found| found.ip().is_loopback()));
     }
+
+    #[test]
+    fn a_request_does_not_print_its_key() {
+        let url = "https://api.openai.com/v1/models".parse().unwrap();
+        let secret = Some(("authorization", "Bearer sk-canary".to_owned().into()));
+        let request = request(Call { url, secret, body: None }, JSON).unwrap();
+        assert_eq!(request.headers()["authorization"], "Bearer sk-canary");
+        assert!(!format!("{request:?}").contains("canary"));
+    }
 }

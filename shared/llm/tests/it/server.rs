@@ -11,6 +11,9 @@ use tokio::sync::Notify;
 /// Looks like a key and must never be seen again.
 pub const CANARY: &str = "sk-canary-0123456789";
 
+/// A test that takes longer has lost a time limit and would otherwise hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 macro_rules! cassette {
     ($name:literal) => {
         crate::server::wire(include_str!(concat!("cassettes/", $name, ".txt")))
@@ -82,6 +85,7 @@ pub async fn serve<'a, T>(
     };
     tokio::select! {
         () = server => unreachable!("the listener never ends"),
+        () = tokio::time::sleep(PATIENCE) => unreachable!("the client still waits: a time limit is not kept"),
         value = client(base) => value,
     }
 }
