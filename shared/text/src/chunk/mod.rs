@@ -32,7 +32,7 @@ pub struct ChunkOptions {
 
 impl Default for ChunkOptions {
     fn default() -> Self {
-        Self { target_chars: 600, max_chars: 900 }
+        Self { target_chars: 550, max_chars: 800 }
     }
 }
 

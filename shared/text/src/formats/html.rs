@@ -1,5 +1,6 @@
 //! HTML as a reader sees it: title, headings, paragraphs, lists and tables; no scripts, menus or hidden text.
 
+use super::html_attributes::{attribute, is_hidden};
 use super::html_tokens::{Token, Tokens, decode_references};
 use super::table;
 use crate::budget::limits;
@@ -289,41 +290,4 @@ fn heading_level(name: &str) -> Option<u8> {
         [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
         _ => None,
     }
-}
-
-/// Text that no visitor sees must not reach a model either.
-fn is_hidden(attributes: &str) -> bool {
-    if attributes.is_empty() {
-        return false;
-    }
-    let style = attribute(attributes, "style").unwrap_or_default().replace(' ', "").to_ascii_lowercase();
-    attribute(attributes, "hidden").is_some_and(|value| value != "until-found")
-        || attribute(attributes, "aria-hidden").is_some_and(|value| value == "true")
-        || style.contains("display:none")
-        || style.contains("visibility:hidden")
-}
-
-/// The value of an attribute; empty when it has none.
-fn attribute(attributes: &str, wanted: &str) -> Option<String> {
-    let mut rest = attributes.trim_start();
-    while !rest.is_empty() {
-        let name_end = rest.find(|c: char| c.is_ascii_whitespace() || c == '=').unwrap_or(rest.len());
-        let name = &rest[..name_end];
-        rest = rest[name_end..].trim_start();
-        let mut value = "";
-        if let Some(after) = rest.strip_prefix('=') {
-            let after = after.trim_start();
-            (value, rest) = match after.chars().next() {
-                Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
-                _ => after.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((after, "")),
-            };
-        } else if name.is_empty() {
-            break;
-        }
-        if name.eq_ignore_ascii_case(wanted) {
-            return Some(decode_references(value).into_owned());
-        }
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
-    }
-    None
 }

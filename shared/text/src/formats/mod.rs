@@ -5,6 +5,7 @@ pub(crate) mod csv;
 pub(crate) mod docx;
 mod docx_body;
 pub(crate) mod html;
+mod html_attributes;
 mod html_tokens;
 pub(crate) mod json;
 pub(crate) mod markdown;

@@ -41,6 +41,19 @@ fn pdf_pages_are_slices_of_the_text() {
 }
 
 #[test]
+fn pdf_words_are_repaired() {
+    let cases = [
+        (r"we com- pile the \256rst part", "we compile the first part"),
+        ("pre- and post-war", "pre- and post-war"),
+        ("a well-known and well- known fact", "a well-known and well-known fact"),
+        ("Baden- Baden", "Baden- Baden"),
+    ];
+    for (written, expected) in cases {
+        assert_eq!(text_of("a.pdf", pdf(written)), expected);
+    }
+}
+
+#[test]
 fn docx_keeps_headings_lists_tables_tabs_and_entities() {
     let body = r#"
         <w:p><w:pPr><w:pStyle w:val="berschrift1"/></w:pPr><w:r><w:t>Tools &amp; parts</w:t></w:r></w:p>
