@@ -103,8 +103,14 @@ fn a_blob_opens_in_its_own_place_only() {
         Context { row: Uuid::from_u128(3), ..context() },
         Context { origin: "https://api.openai.com.attacker.example", ..context() },
         Context { origin: "http://api.openai.com", ..context() },
-        // The same bytes in a row, cut elsewhere: what the length prefixes are for.
-        Context { provider: "openaih", origin: "ttps://api.openai.com", ..context() },
+        // These two would write the same bytes in a row, cut elsewhere: what the length prefixes are for.
+        Context { row: Uuid::from_bytes([b'h'; 16]), ..context() },
+        Context {
+            provider: "openaih",
+            row: Uuid::from_bytes([b'h'; 16]),
+            origin: "ttps://api.openai.com",
+            ..context()
+        },
         Context { tenant: Uuid::from_u128(2), row: Uuid::from_u128(1), ..context() },
     ];
     for (home, from) in places.iter().enumerate() {
