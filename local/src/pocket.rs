@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn every_text_gets_a_unit_vector_of_its_own() {
         let model = load().unwrap();
-        let inputs = ["A cat sits on the mat.", "A kitten rests on a rug.", "Revenue grew.", " \n", &"é".repeat(100_000)];
+        let inputs =
+            ["A cat sits on the mat.", "A kitten rests on a rug.", "Revenue grew.", " \n", &"é".repeat(100_000)];
         let vectors = model.embed(&inputs.map(str::to_owned)).unwrap();
         let product = |one: usize, other: usize| -> f32 {
             let pairs = vectors.get(one).unwrap().iter().zip(vectors.get(other).unwrap());
