@@ -1,5 +1,6 @@
 //! The one integration binary of the crate.
 
+#[cfg(test)]
 mod bucket;
 #[cfg(test)]
 mod postgres;
