@@ -12,7 +12,9 @@ pub async fn batch<E: Display>(event: SqsEvent, message: impl AsyncFn(&str) -> R
     let mut response = SqsBatchResponse::default();
     for record in event.records {
         let id = record.message_id.unwrap_or_default();
-        if let Err(error) = message(record.body.as_deref().unwrap_or_default()).await {
+        // A future as deep as ingestion is too deep for the compiler when it lies inside the caller's own.
+        let handled = Box::pin(message(record.body.as_deref().unwrap_or_default()));
+        if let Err(error) = handled.await {
             tracing::warn!(message = id, %error, "ingest.message_failed");
             response.add_failure(id);
         }

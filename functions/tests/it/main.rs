@@ -19,7 +19,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("S3_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ("MASTER_KEY_1", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ("MASTER_KEY_1", "jiUPe1Z62m9PIUknVaVrFfvxcljby5kY/HoeQMejRSk="),
     ("MASTER_KEY_CURRENT", "1"),
     ("INGEST_SECRET", "a-secret-of-at-least-thirty-two-bytes"),
     ("CRON_SECRET", "another-secret-of-at-least-thirty-two-bytes"),
