@@ -53,16 +53,22 @@ impl Embedder {
 
     /// One unit vector per input, in order.
     pub async fn embed(&self, inputs: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        Ok(self.embed_counted(inputs).await?.0)
+    }
+
+    /// The same, with the tokens that a provider bills for it.
+    pub async fn embed_counted(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
         match &self.model {
-            Model::Hash => Ok(inputs.iter().map(|input| docent_text::hash::embed(input)).collect()),
+            Model::Hash => Ok((inputs.iter().map(|input| docent_text::hash::embed(input)).collect(), 0)),
             Model::Local(local) => {
                 let local = local.clone();
                 // Number crunching would hold up every other request of this thread.
                 let work = tokio::task::spawn_blocking(move || local.embed(&inputs));
-                work.await.map_err(Error::internal)?.map_err(Error::from)
+                Ok((work.await.map_err(Error::internal)??, 0))
             }
             Model::Provider { transport, endpoint, model } => {
-                Ok(transport.embed(endpoint, model, &inputs).await?.vectors)
+                let embeddings = transport.embed(endpoint, model, &inputs).await?;
+                Ok((embeddings.vectors, embeddings.input_tokens))
             }
         }
     }

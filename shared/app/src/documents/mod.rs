@@ -106,6 +106,11 @@ impl Status {
         }
     }
 
+    /// From a row; the schema's check admits no other word.
+    pub(crate) fn read(text: &str) -> Status {
+        Status::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Status::Queued)
+    }
+
     /// Nothing more happens by itself.
     pub fn settled(self) -> bool {
         matches!(self, Status::Ready | Status::Failed | Status::Deleted)

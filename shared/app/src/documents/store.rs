@@ -12,7 +12,7 @@ const COLUMNS: &str = "d.id, d.filename, d.title, d.content_type, coalesce(d.sto
     d.error_code, d.error_detail, d.error_hint, d.created_at, d.updated_at, d.epoch";
 
 fn read(row: &Row) -> Document {
-    let (status, code): (String, Option<String>) = (row.get(5), row.get(9));
+    let code: Option<String> = row.get(9);
     let (detail, hint): (Option<String>, Option<String>) = (row.get(10), row.get(11));
     Document {
         id: row.get(0),
@@ -20,7 +20,7 @@ fn read(row: &Row) -> Document {
         title: row.get(2),
         content_type: row.get(3),
         size: row.get(4),
-        status: status_of(&status),
+        status: Status::read(row.get(5)),
         stored: row.get(6),
         planned: row.get(7),
         pages: row.get(8),
@@ -29,10 +29,6 @@ fn read(row: &Row) -> Document {
         updated_at: row.get(13),
         epoch: row.get(14),
     }
-}
-
-fn status_of(text: &str) -> Status {
-    Status::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Status::Queued)
 }
 
 pub struct NewRow<'a> {
@@ -78,7 +74,7 @@ pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<Stat
                )
                select coalesce((select status from queued), found.status) from found";
     let row = tx.query_opt(sql, &[&id, &hint]).await?;
-    Ok(row.map(|row| status_of(row.get(0))))
+    Ok(row.map(|row| Status::read(row.get(0))))
 }
 
 /// Leaves a hint for a key of the tenant: due after `seconds`, counting one more attempt when there was one before.

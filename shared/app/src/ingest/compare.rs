@@ -1,5 +1,7 @@
 //! Bucket against table, both ways: what a lost event would have told. Pure.
 
+use std::collections::{HashMap, HashSet};
+
 use uuid::Uuid;
 
 use super::events::{Seen, claim};
@@ -33,20 +35,23 @@ pub fn document(key: &str) -> Option<Uuid> {
 
 /// Both lists cover the same range of documents.
 pub fn compare(listed: &[Listed], kept: &[Kept]) -> Vec<Difference> {
+    let rows: HashMap<Uuid, &Kept> = kept.iter().map(|row| (row.document, row)).collect();
+    let here: HashSet<Uuid> = listed.iter().filter_map(|object| document(&object.key)).collect();
     let mut differences = Vec::new();
     for object in listed {
         let Some(id) = document(&object.key) else {
             differences.push(Difference::Orphan(object.key.clone()));
             continue;
         };
-        match kept.iter().find(|row| row.document == id) {
+        match rows.get(&id) {
             None => differences.push(Difference::Orphan(object.key.clone())),
             Some(row) if stale(row, &object.etag) => differences.push(Difference::Look(id)),
             Some(_) => {}
         }
     }
-    let listed = |row: &Kept| listed.iter().any(|object| document(&object.key) == Some(row.document));
-    let gone = kept.iter().filter(|row| row.status != Status::Deleted && row.current_etag.is_some() && !listed(row));
+    let gone = kept
+        .iter()
+        .filter(|row| row.status != Status::Deleted && row.current_etag.is_some() && !here.contains(&row.document));
     differences.extend(gone.map(|row| Difference::Look(row.document)));
     differences
 }

@@ -2,6 +2,7 @@
 //! swap. An event is only a hint; what counts is what the bucket says when somebody looks.
 
 mod batch;
+mod build;
 mod compare;
 mod decide;
 mod events;

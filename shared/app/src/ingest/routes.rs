@@ -43,12 +43,8 @@ struct FailedWire {
 #[derive(Serialize)]
 struct SweptWire {
     due: usize,
-    tenants: usize,
-    looked: usize,
-    orphans: usize,
-    superseded: usize,
-    purged: usize,
-    forgotten: usize,
+    #[serde(flatten)]
+    swept: SweepReport,
 }
 
 async fn take_messages(State(ingest): State<Ingest>, headers: HeaderMap, body: Bytes) -> Result<Json<FailedWire>> {
@@ -99,8 +95,8 @@ async fn sweep(State(ingest): State<Ingest>, headers: HeaderMap) -> Result<Json<
             ended => due += ended,
         }
     }
-    let SweepReport { tenants, looked, orphans, superseded, purged, forgotten } = ingest.sweep().await?;
-    Ok(Json(SweptWire { due, tenants, looked, orphans, superseded, purged, forgotten }))
+    let swept = ingest.sweep().await?;
+    Ok(Json(SweptWire { due, swept }))
 }
 
 fn configured<'a>(secret: Option<&'a SecretString>, variable: &str) -> Result<&'a SecretString> {

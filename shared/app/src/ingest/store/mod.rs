@@ -1,11 +1,15 @@
 //! The statements of ingestion. Each one that changes a document carries the epoch of the lease that it was read
 //! under: a worker that was overtaken, or whose document was deleted, changes nothing.
 
+pub mod batch;
+pub mod sweep;
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::decide::State;
-use crate::db::TenantTx;
+use super::plan::Plan;
+use crate::db::{Param, TenantTx};
 use crate::documents::Status;
 use crate::error::{Error, Result};
 
@@ -46,8 +50,7 @@ pub async fn find(tx: &TenantTx, document: Uuid) -> Result<Option<Found>> {
 }
 
 fn found(row: &Row) -> Found {
-    let status: String = row.get(1);
-    let status = Status::ALL.into_iter().find(|known| known.as_str() == status).unwrap_or(Status::Queued);
+    let status = Status::read(row.get(1));
     Found {
         key: row.get(0),
         state: State {
@@ -101,7 +104,7 @@ pub async fn beat(tx: &TenantTx, lease: &Lease) -> Result<bool> {
 }
 
 /// Records what was found in the bytes and where to go on: the first ordinal that is not stored. `None`: fenced.
-pub async fn plan(tx: &TenantTx, lease: &Lease, plan: &super::plan::Plan, hash: &[u8]) -> Result<Option<usize>> {
+pub async fn plan(tx: &TenantTx, lease: &Lease, plan: &Plan, hash: &[u8]) -> Result<Option<usize>> {
     let sql = "update document set title = $4, pages = $5, planned_chunks = $6, plan_hash = $7, status = 'embedding',
                  stored_chunks = case when plan_hash = $7 then stored_chunks else 0 end,
                  stored_length = case when plan_hash = $7 then stored_length else 0 end,
@@ -141,7 +144,7 @@ async fn clear(tx: &TenantTx, document: Uuid, revision: i32) -> Result<()> {
 /// Shows the new revision to readers, and only a whole one. False: fenced, or not whole.
 pub async fn swap(tx: &TenantTx, lease: &Lease) -> Result<bool> {
     let (chunks, length) = lease.current;
-    let params: &[&dyn crate::db::Param] = &[&lease.document, &lease.epoch, &lease.etag, &chunks, &length];
+    let params: &[&dyn Param] = &[&lease.document, &lease.epoch, &lease.etag, &chunks, &length];
     Ok(tx.execute(include_str!("swap.sql"), params).await? > 0)
 }
 

@@ -1,0 +1,153 @@
+//! One revision in the making: fetch, read, embed and store batch after batch under a lease, then show it whole.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+
+use super::Ingest;
+use super::batch::{self, Asked};
+use super::failpoint::{self, failpoint};
+use super::plan::Plan;
+use super::store::{self, Lease};
+use crate::auth::TenantId;
+use crate::db::TenantTx;
+use crate::embedder::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::objects::Fetched;
+use crate::{keys, usage};
+
+/// Why a build stopped.
+pub enum Stop {
+    Fenced,
+    /// Other bytes, or none.
+    Changed,
+    Paused,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl Ingest {
+    /// Builds and shows one revision, from the first chunk that is not stored yet.
+    pub(super) async fn revision(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<(), Stop> {
+        let until = self.deadline();
+        let bytes = self.fetch(tenant, lease, key).await?;
+        let plan = self.read(tenant, lease, bytes).await?;
+        let tx = self.app.db.tenant(tenant).await?;
+        let held = tx.finish(keys::all(&tx)).await?;
+        let embedder = Embedder::resolve(&self.app, tenant, &lease.embedding_model, &held)?;
+        let tx = self.app.db.tenant(tenant).await?;
+        let begun = store::plan(&tx, lease, &plan, &plan.hash(&lease.embedding_model)).await?;
+        tx.commit().await?;
+        let mut stored = begun.ok_or(Stop::Fenced)?;
+        while stored < plan.chunks() {
+            if Instant::now() >= until {
+                return Err(Stop::Paused);
+            }
+            stored += self.batch(tenant, lease, &plan, &embedder, stored).await?;
+            failpoint(failpoint::AFTER_FIRST_BATCH);
+        }
+        failpoint(failpoint::BEFORE_SWAP);
+        let tx = self.app.db.tenant(tenant).await?;
+        let shown = tx.finish(store::swap(&tx, lease)).await?;
+        failpoint(failpoint::AFTER_SWAP);
+        if shown { Ok(()) } else { Err(Stop::Fenced) }
+    }
+
+    async fn fetch(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<Bytes, Stop> {
+        let most = self.app.limits.upload_bytes;
+        match self.alive(tenant, lease, self.objects.get(key, &lease.etag, most)).await?? {
+            Fetched::Bytes(bytes) => Ok(bytes),
+            Fetched::Changed | Fetched::Gone => Err(Stop::Changed),
+            Fetched::TooLarge => Err(too_large(most).into()),
+        }
+    }
+
+    async fn read(&self, tenant: TenantId, lease: &Lease, bytes: Bytes) -> Result<Plan, Stop> {
+        let (filename, content_type, most) =
+            (lease.filename.clone(), lease.content_type.clone(), self.app.limits.upload_bytes);
+        let work = tokio::task::spawn_blocking(move || Plan::new(&bytes, &filename, content_type.as_deref(), most));
+        match self.alive(tenant, lease, work).await? {
+            Ok(Ok(plan)) => Ok(plan),
+            Ok(Err(error)) => Err(Stop::Failed(unreadable(error))),
+            // A parser that panics does so again: the file is to blame, and the worker lives on.
+            Err(panic) => {
+                Err(Stop::Failed(Error::new(Kind::Document("corrupt"), "The document cannot be read.").because(panic)))
+            }
+        }
+    }
+
+    async fn batch(
+        &self,
+        tenant: TenantId,
+        lease: &Lease,
+        plan: &Plan,
+        embedder: &Embedder,
+        from: usize,
+    ) -> Result<usize, Stop> {
+        let rows = plan.rows(from..from.saturating_add(batch::SIZE));
+        let count = rows.len();
+        let hashes = batch::hashes(&rows);
+        let tx = self.app.db.tenant(tenant).await?;
+        let cached = tx.finish(store::batch::cached(&tx, embedder.name(), &hashes)).await?;
+        let asked = Asked::new(hashes, cached);
+        let inputs = asked.inputs(&rows);
+        let (answers, tokens) = match inputs.is_empty() {
+            true => (Vec::new(), 0),
+            false => self.alive(tenant, lease, embedder.embed_counted(inputs)).await??,
+        };
+        let batch = asked.with(rows, answers)?;
+        let tx = self.app.db.tenant(tenant).await?;
+        if !store::batch::store(&tx, lease, &batch).await? {
+            return Err(Stop::Fenced);
+        }
+        self.note(&tx, embedder.name(), tokens).await?;
+        tx.commit().await?;
+        Ok(count)
+    }
+
+    /// What a provider embeds is spent, whatever becomes of the document; models of this process cost nothing.
+    async fn note(&self, tx: &TenantTx, model: &str, tokens: u64) -> Result<()> {
+        let Some((provider, model)) = model.split_once('/').filter(|_| tokens > 0) else { return Ok(()) };
+        let entry = usage::Entry {
+            id: self.app.clock.uuid(),
+            token: None,
+            kind: usage::Kind::Embedding,
+            provider,
+            model,
+            input_tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+            output_tokens: 0,
+            paid_by: usage::PaidBy::Tenant,
+        };
+        usage::record(tx, entry).await
+    }
+
+    /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
+    async fn alive<T>(&self, tenant: TenantId, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let beat = Duration::from_secs(u64::try_from(lease.seconds).unwrap_or(1)) / 3;
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = timeout(beat, work.as_mut()).await {
+                return Ok(done);
+            }
+            let tx = self.app.db.tenant(tenant).await?;
+            if !tx.finish(store::beat(&tx, lease)).await? {
+                return Err(Stop::Fenced);
+            }
+        }
+    }
+}
+
+pub fn too_large(limit: u64) -> Error {
+    Error::new(Kind::PayloadTooLarge, format!("The file is larger than {limit} bytes."))
+        .hint("Split the document and upload its parts.")
+}
+
+fn unreadable(error: docent_text::Error) -> Error {
+    Error::new(Kind::Document(error.code()), error.to_string()).hint(error.hint()).because(error)
+}
