@@ -63,3 +63,37 @@ fn check_signature_scope(uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_must_cover_what_it_allows() {
+        let presigned =
+            |expires: &str| format!("/b/k?X-Amz-Signature=s&X-Amz-Expires={expires}&X-Amz-SignedHeaders=host");
+        let v4 = "AWS4-HMAC-SHA256 Credential=c, SignedHeaders=host;x-amz-date, Signature=s";
+        for (uri, headers, refusal) in [
+            (presigned("604800"), vec![], None),
+            (presigned("604801"), vec![], Some("AuthorizationQueryParametersError")),
+            (presigned("soon"), vec![], Some("AuthorizationQueryParametersError")),
+            (presigned("60"), vec![("x-amz-content-sha256", "UNSIGNED-PAYLOAD")], None),
+            (presigned("60"), vec![("x-amz-copy-source", "b/other")], Some("AccessDenied")),
+            ("/b/k".to_owned(), vec![("authorization", v4), ("x-amz-date", "d")], None),
+            ("/b/k".to_owned(), vec![("authorization", v4), ("x-amz-meta-a", "1")], Some("AccessDenied")),
+            ("/b/k".to_owned(), vec![("authorization", "AWS id:signature")], Some("InvalidRequest")),
+            ("/b/k?AWSAccessKeyId=id&Signature=s&Expires=9".to_owned(), vec![], Some("InvalidRequest")),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(name, value.parse().unwrap());
+            }
+            let outcome = check_signature_scope(&uri.parse().unwrap(), &map);
+            assert_eq!(
+                outcome.err().map(|error| error.code().as_str().to_owned()).as_deref(),
+                refusal,
+                "{uri} {map:?}"
+            );
+        }
+    }
+}

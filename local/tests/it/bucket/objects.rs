@@ -132,6 +132,11 @@ async fn deletes_one_and_many() {
     assert_eq!((done.deleted().len(), done.errors().len()), (2, 0));
     assert_eq!(server.keys().await, ["c"]);
     assert_eq!(blobs(&server), 1, "the bytes go with the object");
+
+    let many = (0..1001).map(|number| ObjectIdentifier::builder().key(number.to_string()).build().unwrap()).collect();
+    let delete = Delete::builder().set_objects(Some(many)).build().unwrap();
+    let refusal_of_many = refusal(server.client.delete_objects().bucket(BUCKET).delete(delete).send().await);
+    assert_eq!(refusal_of_many, refused(400, "MalformedXML"));
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use s3s::crypto::{Checksum as _, Md5};
 use sha2::{Digest as _, Sha256};
 
 use super::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
@@ -73,13 +72,7 @@ pub async fn post_form(server: &Server, key: &str, body: &str, conditions: &str)
     outcome(post.header("content-type", "multipart/form-data; boundary=edge").body(form).send().await.unwrap()).await
 }
 
-/// The ETag that S3 gives to parts of repeated bytes.
-pub fn multipart_etag(parts: &[(u8, usize)]) -> String {
-    let digests: Vec<u8> = parts.iter().flat_map(|(byte, length)| Md5::checksum(&vec![*byte; *length])).collect();
-    format!("\"{}-{}\"", hex(&Md5::checksum(&digests)), parts.len())
-}
-
-pub fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
