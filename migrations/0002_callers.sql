@@ -5,7 +5,9 @@ create table tenant (
   tenant_id   uuid primary key,
   name        text not null check (length(name) between 1 and 200),
   created_at  timestamptz not null default now(),
-  disabled_at timestamptz
+  disabled_at timestamptz,
+  -- When the library was last compared with the bucket.
+  swept_at    timestamptz
 );
 call control.wall('tenant');
 

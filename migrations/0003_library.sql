@@ -40,7 +40,7 @@ create table bot_collection (
 );
 call control.wall('bot_collection');
 
--- A document is a wish (desired_*: what the bucket holds) and a fact (current_revision: what readers see).
+-- A document is what readers see (current_*) and what is being made of the bucket's newest bytes (building, built_etag).
 -- `epoch` fences: a worker whose epoch is stale can write nothing that counts.
 create table document (
   tenant_id        uuid not null references tenant on delete cascade,
@@ -55,15 +55,21 @@ create table document (
                    check (status in ('uploading', 'queued', 'parsing', 'embedding', 'ready', 'failed')),
   error_code       text,
   error_detail     text,
-  desired_etag     text,
-  desired_size     bigint,
-  sequencer        text,
+  error_hint       text,
+  -- What the bucket holds; null until somebody looked.
+  stored_size      bigint,
   current_revision integer,
   current_etag     text,
+  -- What the current revision adds to its collection's statistics, so that a swap or a delete can take it back exactly.
+  current_chunks   integer not null default 0,
+  current_length   bigint not null default 0,
+  -- The revision in the making: of which bytes, by which plan, and how far it got. A new worker goes on from there.
   building         integer not null default 1 check (building >= 1),
   built_etag       text,
+  plan_hash        bytea,
   planned_chunks   integer not null default 0,
   stored_chunks    integer not null default 0,
+  stored_length    bigint not null default 0,
   pages            integer,
   epoch            bigint not null default 0,
   lease_owner      uuid,
@@ -109,7 +115,8 @@ create table embedding (
   revision    integer not null,
   ordinal     integer not null,
   vector      vector not null,
-  primary key (tenant_id, model, document_id, revision, ordinal),
+  -- Inside a partition the model is the same everywhere; a document's rows lie together, for its deletion.
+  primary key (tenant_id, document_id, revision, ordinal, model),
   foreign key (tenant_id, document_id) references document on delete cascade
 ) partition by list (model);
 create table embedding_hash_384 partition of embedding (check (vector_dims(vector) = 384)) for values in ('hash-384');
@@ -178,5 +185,7 @@ create table ingest_event (
   primary key (tenant_id, id)
 );
 create index ingest_event_due on ingest_event (due_at);
-create index ingest_event_key on ingest_event (tenant_id, object_key);
+-- One hint per key is enough: it says "look", and looking finds whatever is there. A newer hint takes the older one's
+-- place under a new id, so that a worker who consumes what it saw does not consume what came meanwhile.
+create unique index ingest_event_key on ingest_event (tenant_id, object_key);
 call control.wall('ingest_event');

@@ -1,4 +1,12 @@
 //! The whole system in one process: embedded Postgres, bucket, encoder, and the operator's command line.
 pub mod bucket;
+mod client;
+pub mod command;
+mod console;
+pub mod minilm;
+#[cfg(feature = "pocket")]
+pub mod pocket;
 pub mod postgres;
+pub mod system;
+mod terminal;
 mod wheel;

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod minilm;
+#[cfg(test)]
 mod postgres;

@@ -36,6 +36,14 @@ impl Environment {
         self
     }
 
+    /// Sets a variable that is not set yet.
+    pub fn or(self, name: &str, value: &str) -> Environment {
+        match self.get(name) {
+            Some(_) => self,
+            None => self.with(name, value),
+        }
+    }
+
     /// An empty variable counts as absent: that is how hosting consoles "remove" one.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
@@ -84,6 +92,8 @@ pub struct Bucket {
     pub region: String,
     /// `S3_ENDPOINT`: absent on AWS itself. (`CLOUDFLARE_R2_ACCOUNT_ID` gives R2's.)
     pub endpoint: Option<Url>,
+    /// `S3_PUBLIC_ENDPOINT`: where browsers reach the bucket, when that is not where we do (containers).
+    pub public_endpoint: Option<Url>,
     /// `AWS_ACCESS_KEY_ID` (or `CLOUDFLARE_R2_ACCESS_KEY_ID`).
     pub access_key: String,
     /// `AWS_SECRET_ACCESS_KEY` (or `CLOUDFLARE_R2_SECRET_ACCESS_KEY`).
@@ -103,13 +113,14 @@ impl Bucket {
             (None, Some(account)) => Some(format!("https://{account}.r2.cloudflarestorage.com")),
             (None, None) => None,
         };
-        let endpoint = endpoint
-            .map(|text| Url::parse(&text).map_err(|_| Error::new("S3_ENDPOINT", "is not a URL.", "Write https://host.")))
-            .transpose()?;
+        let url = |name: &str, text: &str| Url::parse(text).map_err(|_| Error::new(name, "is not a URL.", "Write https://host."));
+        let endpoint = endpoint.map(|text| url("S3_ENDPOINT", &text)).transpose()?;
+        let public = environment.get("S3_PUBLIC_ENDPOINT").map(|text| url("S3_PUBLIC_ENDPOINT", text)).transpose()?;
         Ok(Bucket {
             name: needed("S3_BUCKET", "CLOUDFLARE_R2_BUCKET_NAME")?,
             region: either("S3_REGION", "AWS_REGION").unwrap_or_else(|| "auto".to_owned()),
             endpoint,
+            public_endpoint: public,
             access_key: needed("AWS_ACCESS_KEY_ID", "CLOUDFLARE_R2_ACCESS_KEY_ID")?,
             secret_key: needed("AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_ACCESS_KEY")?.into(),
             session_token: environment.get("AWS_SESSION_TOKEN").map(SecretString::from),
@@ -151,6 +162,9 @@ pub struct Limits {
     pub loopback_providers: bool,
     /// `EMBEDDING_MODEL`: what new collections are embedded with.
     pub embedding_model: String,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: its answers there are buffered, so that a stream of progress would
+    /// only arrive when it has ended. (Chat has a door of its own, which streams.)
+    pub buffered_progress: bool,
 }
 
 /// 50 MB: what the formats that need the whole file in memory are allowed.
@@ -162,6 +176,7 @@ impl Limits {
             upload_bytes: environment.number("MAX_UPLOAD_BYTES", DEFAULT_UPLOAD_BYTES)?,
             loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
+            buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Who is asking: tenants, platform tokens, scopes, and the caller that routes take as an argument.
 
 mod extract;
-pub mod routes;
+mod operator;
+mod routes;
 pub(crate) mod store;
 pub mod token;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use uuid::Uuid;
 
 pub use extract::{Caller, Credential};
+pub use operator::{NewTenant, Tenant, create_tenant, list_tenants, mint_token};
 pub use routes::router;
 
 use crate::clock::Clock;

@@ -98,3 +98,9 @@ pub async fn create_tenant(tx: &TenantTx, name: &str, embedding_model: &str, ids
     tx.execute(sql, &[&bot, &collection]).await?;
     Ok(())
 }
+
+/// A tenant's name and when it came, or nothing when there is no such tenant.
+pub async fn tenant(tx: &TenantTx) -> Result<Option<(String, jiff::Timestamp)>> {
+    let row = tx.query_opt("select name, created_at from tenant where tenant_id = $1", &[]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}

@@ -93,7 +93,6 @@ pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<()> {
 }
 
 pub struct Conversation {
-    pub id: Uuid,
     pub client_id: String,
     pub title: String,
     pub created_at: jiff::Timestamp,
@@ -101,14 +100,13 @@ pub struct Conversation {
 }
 
 pub async fn conversations(tx: &TenantTx, limit: i64) -> Result<Vec<Conversation>> {
-    let sql = "select id, client_id, title, created_at, updated_at from conversation
+    let sql = "select client_id, title, created_at, updated_at from conversation
                where tenant_id = $1 and deleted_at is null order by updated_at desc, id desc limit $2";
     let read = |row: &Row| Conversation {
-        id: row.get(0),
-        client_id: row.get(1),
-        title: row.get(2),
-        created_at: row.get(3),
-        updated_at: row.get(4),
+        client_id: row.get(0),
+        title: row.get(1),
+        created_at: row.get(2),
+        updated_at: row.get(3),
     };
     Ok(tx.query(sql, &[&limit]).await?.iter().map(read).collect())
 }

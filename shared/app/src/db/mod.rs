@@ -14,6 +14,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 pub use door::Door;
+#[cfg(feature = "test-doors")]
+pub use door::Wall;
 pub use param::Param;
 pub use tx::TenantTx;
 
@@ -46,7 +48,8 @@ impl Db {
         Db::with_door(config, role, Door::closed())
     }
 
-    pub(crate) fn with_door(config: &config::Database, role: Role, door: Door) -> Result<Db> {
+    /// With one wall taken away; outside of tests every door is closed.
+    pub fn with_door(config: &config::Database, role: Role, door: Door) -> Result<Db> {
         let mut parsed: tokio_postgres::Config = config.url.parse().map_err(|source: tokio_postgres::Error| {
             Error::new(Kind::NotConfigured, "DATABASE_URL is not a Postgres URL.").because(source)
         })?;
@@ -87,13 +90,20 @@ impl Db {
             Control::StuckDocuments(most) => {
                 client.query_typed("select tenant_id, id from control.stuck_documents($1)", &[(&most, Type::INT4)]).await
             }
-            Control::TenantsAfter(previous, most) => {
+            Control::UnsweptTenants(before, most) => {
                 let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
-                    &[(&previous, Type::UUID), (&most, Type::INT4)];
-                client.query_typed("select tenant_id, null::uuid from control.tenants_after($1, $2)", params).await
+                    &[(&before, Type::TIMESTAMPTZ), (&most, Type::INT4)];
+                client.query_typed("select tenant_id, null::uuid from control.unswept_tenants($1, $2)", params).await
             }
         };
         Ok(rows.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Every tenant's id, for the operator; the app role sees none here.
+    pub async fn every_tenant(&self) -> Result<Vec<Uuid>> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let rows = client.query_typed("select tenant_id from tenant order by tenant_id", &[]).await.map_err(failed)?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Proves that the database answers: one trip, no tenant.
@@ -109,7 +119,8 @@ impl Db {
 pub enum Control {
     DueHints(i32),
     StuckDocuments(i32),
-    TenantsAfter(Option<Uuid>, i32),
+    /// Tenants whose library was not compared with the bucket since then.
+    UnsweptTenants(jiff::Timestamp, i32),
 }
 
 /// Runs once per connection: refuses a role that row security would not bind, and learns pgvector's type id.

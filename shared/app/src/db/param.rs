@@ -35,7 +35,9 @@ params! {
     &[u8] => Type::BYTEA,
     Vec<i32> => Type::INT4_ARRAY,
     Vec<i64> => Type::INT8_ARRAY,
+    Vec<f32> => Type::FLOAT4_ARRAY,
     Vec<String> => Type::TEXT_ARRAY,
+    Vec<Vec<u8>> => Type::BYTEA_ARRAY,
     Vec<Uuid> => Type::UUID_ARRAY,
 }
 

@@ -37,8 +37,13 @@ struct Check {
     output: Option<&'static str>,
 }
 
-async fn ping() -> &'static str {
-    "pong"
+#[derive(Serialize)]
+struct Ping {
+    status: &'static str,
+}
+
+async fn ping() -> Response {
+    health_json(StatusCode::OK, &Ping { status: "pass" })
 }
 
 async fn health(State(app): State<App>) -> Response {
@@ -53,6 +58,10 @@ async fn health(State(app): State<App>) -> Response {
     let output = failure.as_ref().map(|error| error.code());
     let checks = Checks { postgres: [Check { status: word, output }] };
     let body = Health { status: word, healthy: failure.is_none(), version: env!("CARGO_PKG_VERSION"), checks };
+    health_json(status, &body)
+}
+
+fn health_json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/health+json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

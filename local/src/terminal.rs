@@ -1,0 +1,48 @@
+//! The only place that prints: answers on standard output, progress and errors on standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints; everything else logs")]
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub fn line(text: &str) {
+    println!("{text}");
+}
+
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+pub fn error(text: &str) {
+    eprintln!("error: {text}");
+}
+
+/// Steps of a start: a spinner on a terminal, plain lines in a log.
+pub struct Steps(ProgressBar);
+
+impl Steps {
+    pub fn start() -> Steps {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        Steps(bar)
+    }
+
+    pub fn step(&self, text: &str) {
+        if self.0.is_hidden() {
+            note(&format!("· {text}"));
+        } else {
+            self.0.set_message(text.to_owned());
+        }
+    }
+
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A bar over a known amount of work.
+pub fn bar(total: u64, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(total).with_style(style);
+    bar.set_message(what.to_owned());
+    bar
+}

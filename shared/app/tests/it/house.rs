@@ -1,0 +1,199 @@
+//! The invariants of the house, kept by reading the sources: which file may name what.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Every Rust file of ours below `folder`, with its path from the root.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let root = root();
+    let mut open = vec![root.join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name != "target" && name != "node_modules" {
+                open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            found.push((name, std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    assert!(!found.is_empty(), "{folder} holds no sources");
+    found.sort();
+    found
+}
+
+/// The product's own code: tests, which may look behind any door, are cut off.
+fn product(folder: &str) -> Vec<(String, String)> {
+    let mut files = sources(folder);
+    files.retain(|(name, _)| !name.contains("/tests/") && !name.ends_with("/tests.rs"));
+    for (_, text) in &mut files {
+        if let Some(at) = text.find("#[cfg(test)]\nmod tests {") {
+            text.truncate(at);
+        }
+    }
+    files
+}
+
+/// Files below `folder` whose code names `word` although `allowed` says no.
+fn trespassers(folder: &str, word: &str, allowed: impl Fn(&str) -> bool) -> Vec<String> {
+    let code = |text: &str| text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains(word));
+    product(folder).into_iter().filter(|(name, text)| code(text) && !allowed(name)).map(|(name, _)| name).collect()
+}
+
+fn none(trespassers: Vec<String>, rule: &str) {
+    assert!(trespassers.is_empty(), "{rule}: {trespassers:#?}");
+}
+
+#[test]
+fn axum_stays_at_the_doors() {
+    let doors = |name: &str| {
+        name.contains("/http/") || name.ends_with("/routes.rs") || name == "shared/app/src/auth/extract.rs" || name == "shared/app/src/function.rs"
+    };
+    none(trespassers("shared/app/src", "axum", doors), "axum belongs to http/, routes.rs, auth's extractor and function.rs");
+    none(trespassers("shared/llm/src", "axum", |_| false), "docent-llm knows no web framework");
+    none(trespassers("shared/text/src", "axum", |_| false), "docent-text knows no web framework");
+}
+
+#[test]
+fn only_stores_speak_to_postgres() {
+    let stores = |name: &str| name.contains("/db/") || name.contains("/store") || name == "shared/app/src/config.rs";
+    none(trespassers("shared/app/src", "tokio_postgres", stores), "tokio_postgres belongs to db/, */store.rs and the URL check of config.rs");
+    none(trespassers("shared/llm/src", "tokio_postgres", |_| false), "docent-llm has no database");
+    none(trespassers("shared/text/src", "tokio_postgres", |_| false), "docent-text has no database");
+}
+
+#[test]
+fn one_transport_speaks_to_providers() {
+    none(trespassers("shared/llm/src", "reqwest", |name| name == "shared/llm/src/transport.rs"), "reqwest belongs to transport.rs");
+    none(trespassers("shared/app/src", "reqwest", |_| false), "the product reaches providers through docent-llm");
+}
+
+#[test]
+fn one_file_reads_the_environment() {
+    for word in ["env::var", "env::vars"] {
+        none(trespassers("shared", word, |name| name == "shared/app/src/config.rs"), "the environment belongs to config.rs");
+        none(trespassers("api", word, |_| false), "the environment belongs to config.rs");
+        none(trespassers("functions/src", word, |_| false), "the environment belongs to config.rs");
+    }
+}
+
+#[test]
+fn tenants_are_minted_by_auth_and_by_stored_rows_alone() {
+    let minters = |name: &str| name.starts_with("shared/app/src/auth/") || name.starts_with("shared/app/src/ingest/");
+    none(trespassers("shared/app/src", "TenantId::stored", minters), "only auth and ingest mint tenants");
+    none(trespassers("shared/app/src", "TenantId::create", |name| name.starts_with("shared/app/src/auth/")), "only the operator creates tenants");
+}
+
+#[test]
+fn store_functions_take_the_tenant_first() {
+    for (name, text) in product("shared/app/src") {
+        if !name.ends_with("store.rs") && !name.contains("/store/") {
+            continue;
+        }
+        for line in text.lines().filter(|line| line.trim_start().starts_with("pub async fn") || line.trim_start().starts_with("pub(crate) async fn")) {
+            let at = text.find(line).unwrap();
+            let signature = &text[at..text.len().min(at + 200)];
+            let arguments = signature.split_once('(').unwrap().1.trim_start();
+            assert!(arguments.starts_with("tx: &TenantTx"), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn rooms_never_reach_upwards() {
+    let rank = |room: &str| ["health", "auth", "keys", "limits", "usage", "bots", "documents", "ingest", "search", "chat"].iter().position(|r| *r == room);
+    let level = |room: &str| match room {
+        "keys" | "limits" | "usage" => Some(2),
+        "ingest" | "search" => Some(5),
+        other => rank(other).map(|at| match at { 0 => 0, 1 => 1, 5 => 3, 6 => 4, _ => 6 }),
+    };
+    for (name, text) in product("shared/app/src") {
+        let Some(room) = name.strip_prefix("shared/app/src/").and_then(|rest| rest.split_once('/')).map(|(room, _)| room) else { continue };
+        let Some(own) = level(room) else { continue };
+        for other in ["health", "auth", "keys", "usage", "bots", "documents", "ingest", "search", "chat"] {
+            if other == room {
+                continue;
+            }
+            let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            let named = code.iter().any(|line| line.contains(&format!("crate::{other}")));
+            assert!(!named || level(other).unwrap() < own, "{name} reaches from {room} to {other}");
+            for inner in ["routes", "store"] {
+                assert!(!code.iter().any(|line| line.contains(&format!("{other}::{inner}"))), "{name} goes through {other}::{inner}");
+            }
+        }
+    }
+}
+
+/// Each reference to a tenant's table carries the tenant: as many predicates as there are tables, in every statement.
+#[test]
+fn every_statement_names_its_tenant() {
+    let tables = ["tenant", "token", "provider_key", "collection", "bot", "bot_collection", "document", "chunk", "embedding", "posting",
+        "collection_delta", "embedding_cache", "ingest_event", "conversation", "message", "stream_log", "usage_ledger", "rate_bucket", "idempotency"];
+    let mut statements = Vec::new();
+    for (name, text) in product("shared/app/src").into_iter().filter(|(name, _)| name.contains("/store")) {
+        // Raw and plain string literals that hold a statement; `{COLUMNS}` and the like are harmless here.
+        for literal in text.split('"').skip(1).step_by(2) {
+            statements.push((name.clone(), literal.to_owned()));
+        }
+    }
+    for entry in std::fs::read_dir(root().join("shared/app/src")).unwrap().flatten() {
+        for file in std::fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+            if file.path().extension().is_some_and(|extension| extension == "sql") {
+                statements.push((file.path().display().to_string(), std::fs::read_to_string(file.path()).unwrap()));
+            }
+        }
+    }
+    let mut checked = 0;
+    for (name, statement) in statements {
+        let plain: String = statement.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
+        let words: Vec<&str> = plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
+        let read = |pair: &[&str]| ["from", "join", "update", "using"].contains(&pair[0]) && tables.contains(&pair[1]);
+        let reads = words.windows(2).filter(|pair| read(pair)).count();
+        let predicates = plain.matches("tenant_id = $1").count();
+        assert!(predicates >= reads, "{name}: {reads} tables, {predicates} predicates in: {statement}");
+        let inserted = words.windows(2).filter(|pair| pair[0] == "into" && tables.contains(&pair[1])).count();
+        let bound = plain.matches("(tenant_id").count();
+        assert!(bound >= inserted, "{name}: an insert does not begin with tenant_id: {statement}");
+        checked += reads + inserted;
+    }
+    assert!(checked > 20, "only {checked} tables were found: the test reads the wrong places");
+}
+
+#[test]
+fn files_stay_small_and_say_what_they_are_for() {
+    for folder in ["shared", "api", "functions", "local", "bench"] {
+        for (name, text) in sources(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= 500, "{name} has {lines} lines");
+            assert!(text.starts_with("//!"), "{name} does not say what it is for");
+        }
+    }
+}
+
+#[test]
+fn entry_points_are_fifteen_lines_and_api_is_flat() {
+    let root = root();
+    let doors: Vec<PathBuf> = std::fs::read_dir(root.join("api")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for path in &doors {
+        // Every other .rs below api/ would become a function of its own.
+        let hidden = path.file_name().unwrap().to_string_lossy().starts_with('_');
+        assert!(hidden || !path.is_dir(), "{} is not flat", path.display());
+    }
+    let lambda = std::fs::read_dir(root.join("functions/src/bin")).unwrap().map(|entry| entry.unwrap().path());
+    let doors = doors.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let mut names = Vec::new();
+    for path in doors.chain(lambda).filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('_')) {
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 15, "{} has {lines} lines", path.display());
+        names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+    }
+    for function in ["health", "upload", "keys", "bots", "chat", "ingest"] {
+        assert!(names.iter().any(|name| name == function), "api/{function}.rs is missing");
+        assert!(names.iter().any(|name| *name == format!("lambda-{function}")), "lambda-{function} is missing");
+    }
+}
