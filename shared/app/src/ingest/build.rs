@@ -38,13 +38,15 @@ impl Ingest {
         let until = self.deadline();
         let bytes = self.fetch(tenant, lease, key).await?;
         let plan = self.read(tenant, lease, bytes).await?;
-        let tx = self.app.db.tenant(tenant).await?;
-        let held = tx.finish(keys::all(&tx)).await?;
-        let embedder = Embedder::resolve(&self.app, tenant, &lease.embedding_model, &held)?;
-        let tx = self.app.db.tenant(tenant).await?;
-        let begun = store::plan(&tx, lease, &plan, &plan.hash(&lease.embedding_model)).await?;
-        tx.commit().await?;
+        let (held, begun) = {
+            let tx = self.app.db.tenant(tenant).await?;
+            let held = keys::all(&tx).await?;
+            let begun = store::plan(&tx, lease, &plan, &plan.hash(&lease.embedding_model)).await?;
+            tx.commit().await?;
+            (held, begun)
+        };
         let mut stored = begun.ok_or(Stop::Fenced)?;
+        let embedder = Embedder::resolve(&self.app, tenant, &lease.embedding_model, &held)?;
         while stored < plan.chunks() {
             if Instant::now() >= until {
                 return Err(Stop::Paused);
@@ -93,8 +95,10 @@ impl Ingest {
         let rows = plan.rows(from..from.saturating_add(batch::SIZE));
         let count = rows.len();
         let hashes = batch::hashes(&rows);
-        let tx = self.app.db.tenant(tenant).await?;
-        let cached = tx.finish(store::batch::cached(&tx, embedder.name(), &hashes)).await?;
+        let cached = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::batch::cached(&tx, embedder.name(), &hashes)).await?
+        };
         let asked = Asked::new(hashes, cached);
         let inputs = asked.inputs(&rows);
         let (answers, tokens) = match inputs.is_empty() {

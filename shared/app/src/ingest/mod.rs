@@ -121,12 +121,15 @@ impl Ingest {
     }
 
     async fn hinted(&self, tenant: TenantId, hint: Uuid) -> Result<Outcome> {
-        let tx = self.app.db.tenant(tenant).await?;
-        let Some(key) = tx.finish(store::claim_hint(&tx, hint, LONGEST_PAUSE)).await? else {
-            return Ok(Outcome::Busy);
+        let claimed = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::claim_hint(&tx, hint, LONGEST_PAUSE)).await?
         };
+        let Some(key) = claimed else { return Ok(Outcome::Busy) };
         match events::claim(key) {
-            Seen::Key { tenant: claimed, document, .. } if claimed == tenant.uuid() => self.look(tenant, document, Source::Sweep).await,
+            Seen::Key { tenant: claimed, document, .. } if claimed == tenant.uuid() => {
+                self.look(tenant, document, Source::Sweep).await
+            }
             _ => {
                 tracing::warn!(%hint, "ingest.hint forgotten: its key is not the tenant's");
                 let tx = self.app.db.tenant(tenant).await?;
@@ -163,7 +166,9 @@ impl Ingest {
 /// Whether something came to an end, as opposed to: it waits for its time, or for somebody else.
 fn settled(outcome: Result<Outcome, Error>) -> bool {
     match outcome {
-        Ok(Outcome::Ready | Outcome::Nothing | Outcome::Waiting | Outcome::Deleted | Outcome::Failed | Outcome::Paused) => true,
+        Ok(
+            Outcome::Ready | Outcome::Nothing | Outcome::Waiting | Outcome::Deleted | Outcome::Failed | Outcome::Paused,
+        ) => true,
         Ok(Outcome::Busy | Outcome::Fenced | Outcome::Unknown) => false,
         Err(error) => {
             tracing::warn!(code = error.code(), cause = ?error, "ingest.document put off");

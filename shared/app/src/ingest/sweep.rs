@@ -73,8 +73,10 @@ impl Ingest {
             // Keys and ids have the same order, so a page of keys is a range of ids.
             let last = listing.objects.iter().rev().find_map(|object| document(&object.key));
             let to = if listing.next.is_some() { last.unwrap_or(from) } else { Uuid::max() };
-            let tx = self.app.db.tenant(tenant).await?;
-            let kept = tx.finish(store::sweep::between(&tx, from, to)).await?;
+            let kept = {
+                let tx = self.app.db.tenant(tenant).await?;
+                tx.finish(store::sweep::between(&tx, from, to)).await?
+            };
             for difference in compare(&listing.objects, &kept) {
                 match difference {
                     Difference::Orphan(key) => {
@@ -96,8 +98,11 @@ impl Ingest {
 
     /// Bytes first: a row without bytes is found again, bytes without a row are not.
     async fn purge(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
-        let tx = self.app.db.tenant(tenant).await?;
-        for (id, key) in tx.finish(store::sweep::purgeable(&tx)).await? {
+        let dead = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::purgeable(&tx)).await?
+        };
+        for (id, key) in dead {
             self.objects.delete(&key).await?;
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::remove(&tx, id)).await?;

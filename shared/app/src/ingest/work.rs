@@ -41,8 +41,11 @@ pub enum Outcome {
 impl Ingest {
     pub(super) async fn look(&self, tenant: TenantId, document: Uuid, source: Source) -> Result<Outcome> {
         for _ in 0..MOST_LOOKS {
-            let tx = self.app.db.tenant(tenant).await?;
-            let Some(found) = tx.finish(store::find(&tx, document)).await? else { return Ok(Outcome::Unknown) };
+            let found = {
+                let tx = self.app.db.tenant(tenant).await?;
+                tx.finish(store::find(&tx, document)).await?
+            };
+            let Some(found) = found else { return Ok(Outcome::Unknown) };
             let head = match self.objects.head(&found.key).await {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(tenant, document, &found, source, error).await),
@@ -147,8 +150,11 @@ impl Ingest {
         let seconds = self.settings.lease_seconds;
         let claim =
             Claim { document, epoch: found.epoch, owner: self.app.clock.uuid(), seconds, etag: &head.etag, size };
-        let tx = self.app.db.tenant(tenant).await?;
-        let Some(lease) = tx.finish(store::lease(&tx, claim)).await? else { return Err(Stop::Fenced) };
+        let lease = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::lease(&tx, claim)).await?
+        };
+        let lease = lease.ok_or(Stop::Fenced)?;
         let stop = match self.revision(tenant, &lease, &found.key).await {
             Ok(()) => return Ok(Outcome::Ready),
             Err(stop) => stop,

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio_postgres::Client as Admin;
 use uuid::Uuid;
 
-use crate::world::{CRON_SECRET, Client, World, eventually, put};
+use crate::world::{Client, INGEST_SECRET, World, eventually, put};
 
-const TEXT: &[u8] = b"The Moon orbits the Earth at a mean distance of 384400 kilometres.";
+pub const TEXT: &[u8] = b"The Moon orbits the Earth at a mean distance of 384400 kilometres.";
 
 /// Some hundred chunks: enough to stop a worker between two batches.
 fn long_text() -> Vec<u8> {
@@ -51,16 +51,16 @@ fn pdf(pages: &[&str]) -> Vec<u8> {
     file.into_bytes()
 }
 
-async fn document(client: &Client, id: &str) -> Value {
+pub async fn document(client: &Client, id: &str) -> Value {
     client.get(&format!("/api/documents/{id}")).await.json()
 }
 
-async fn count(admin: &Admin, sql: &str) -> i64 {
+pub async fn count(admin: &Admin, sql: &str) -> i64 {
     admin.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// What a revision left behind: rows of chunk, embedding and posting agree, and the statistics say the same.
-async fn whole(admin: &Admin, id: &str) {
+pub async fn whole(admin: &Admin, id: &str) {
     let id: Uuid = id.parse().unwrap();
     let sql = "select d.planned_chunks::int8,
                  (select count(*) from chunk c where c.document_id = d.id and c.revision = d.current_revision),
@@ -396,12 +396,12 @@ async fn r2s_worker_must_sign() {
     let anon = &world.anon;
     let post = async |signature: &str| anon.send("POST", "/api/ingest", Some(body.clone()), &[("x-ingest-signature", signature)]).await;
     let signed = |time: i64, secret: &str| format!("t={time},v1={}", hmac(secret, &format!("{time}.{body}")));
-    for wrong in [String::new(), signed(now, "another secret entirely"), signed(now - 301, crate::world::INGEST_SECRET), signed(now + 360, crate::world::INGEST_SECRET)] {
+    for wrong in [String::new(), signed(now, "another secret entirely"), signed(now - 301, INGEST_SECRET), signed(now + 360, INGEST_SECRET)] {
         let reply = post(&wrong).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "unauthorized"), "{wrong}");
         assert_eq!(document(&client, &id).await["status"], "uploading");
     }
-    let reply = post(&signed(now, crate::world::INGEST_SECRET)).await;
+    let reply = post(&signed(now, INGEST_SECRET)).await;
     assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "failed": ["m2"] })));
     assert_eq!(document(&client, &id).await["status"], "ready");
 }
@@ -432,90 +432,6 @@ async fn without_secrets_nobody_is_let_in() {
 }
 
 #[tokio::test]
-async fn the_sweep_alone_converges() {
-    let mut world = World::new().await;
-    let (a, b) = (world.tenant_a.clone(), world.tenant_b.clone());
-    let created = a.post("/api/upload", json!({ "filename": "moon.txt", "size": TEXT.len() })).await.json();
-    let id = created["documentId"].as_str().unwrap().to_owned();
-    put(&created["upload"], TEXT).await;
-    let other = world.upload(&b, "other.txt", b"The parrot of the second tenant talks at noon.").await;
-    let gone = world.upload(&a, "gone.txt", b"This text is going to be deleted in the bucket.").await;
-    world.take_events().await;
-    let sweep = async || {
-        let authorization = format!("Bearer {CRON_SECRET}");
-        let reply = world.anon.send("POST", "/api/ingest/sweep", None, &[("authorization", &authorization)]).await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        reply.json()
-    };
-    let report = sweep().await;
-    assert_eq!((&report["tenants"], &report["looked"], &report["orphans"]), (&json!(2), &json!(3), &json!(0)), "{report}");
-    for (client, id) in [(&a, &id), (&b, &other), (&a, &gone)] {
-        assert_eq!(document(client, id).await["status"], "ready");
-    }
-    assert_eq!(sweep().await["looked"], 0, "nothing differs any more");
-
-    // Deleted and replaced behind our back, and no event says so.
-    let objects = &world.files.objects;
-    let key = |id: &str| docent::documents::object_key(a.tenant, id.parse().unwrap());
-    objects.delete(&key(&gone)).await.unwrap();
-    objects.delete(&key(&id)).await.unwrap();
-    let newer = String::from_utf8(TEXT.to_vec()).unwrap().replace("384400", "400000").into_bytes();
-    assert!(put(&created["upload"], &newer).await.status().is_success());
-    assert_eq!(sweep().await["looked"], 2);
-    assert_eq!(a.get(&format!("/api/documents/{gone}")).await.code(), "not_found");
-    let hits = a.post("/api/search", json!({ "query": "mean distance of the Moon" })).await.text();
-    assert!(hits.contains("400000") && !hits.contains("384400"), "{hits}");
-    let admin = world.admin().await;
-    admin.batch_execute(&format!("delete from collection_delta where tenant_id = '{}'", b.tenant.uuid())).await.unwrap();
-    whole(&admin, &id).await;
-
-    // Old revisions go after their grace, deleted documents after theirs, with their bytes.
-    admin.batch_execute("update document set updated_at = now() - interval '1 day' where deleted_at is null").await.unwrap();
-    admin.batch_execute("update document set deleted_at = now() - interval '1 hour' where deleted_at is not null").await.unwrap();
-    let report = sweep().await;
-    assert!(report["superseded"].as_u64().unwrap() > 0 && report["purged"] == 1, "{report}");
-    assert_eq!(count(&admin, "select count(*) from chunk c join document d on d.id = c.document_id and c.revision <> d.current_revision").await, 0);
-    assert_eq!(count(&admin, "select count(*) from document").await, 2);
-    let folded = "select max(n) from (select count(*) as n from collection_delta group by collection_id) as per";
-    assert_eq!(count(&admin, folded).await, 1);
-    whole(&admin, &id).await;
-}
-
-#[tokio::test]
-async fn the_sweep_reports_strangers_and_purges_the_dead() {
-    let mut world = World::new().await;
-    let client = world.tenant_a.clone();
-    let id = world.upload(&client, "moon.txt", TEXT).await;
-    let stranger = world.upload(&client, "stranger.txt", TEXT).await;
-    world.settle().await;
-    let admin = world.admin().await;
-    admin.execute("delete from document where id = $1", &[&stranger.parse::<Uuid>().unwrap()]).await.unwrap();
-    assert_eq!(client.delete(&format!("/api/documents/{id}")).await.status, 204);
-    let key = |id: &str| docent::documents::object_key(client.tenant, id.parse().unwrap());
-    let report = world.files.ingest.sweep().await.unwrap();
-    assert_eq!((report.orphans, report.purged), (1, 0), "a deletion is young, and its upload's signature may still be good");
-    assert!(world.files.objects.head(&key(&id)).await.unwrap().is_some());
-    admin.batch_execute("update document set deleted_at = now() - interval '21 minutes'").await.unwrap();
-    let report = world.files.ingest.sweep().await.unwrap();
-    assert_eq!((report.orphans, report.purged), (1, 1));
-    assert!(world.files.objects.head(&key(&id)).await.unwrap().is_none());
-    assert!(world.files.objects.head(&key(&stranger)).await.unwrap().is_some(), "what is not ours to judge stays");
-    assert_eq!(count(&admin, "select count(*) from document").await + count(&admin, "select count(*) from chunk").await, 0);
-}
-
-#[tokio::test]
-async fn uploads_that_never_came_are_forgotten() {
-    let world = World::new().await;
-    let new = json!({ "filename": "a.txt", "size": 5 });
-    world.tenant_a.post("/api/upload", new.clone()).await;
-    let admin = world.admin().await;
-    admin.batch_execute("update document set created_at = now() - interval '2 days'").await.unwrap();
-    world.tenant_a.post("/api/upload", new).await;
-    assert_eq!(world.files.ingest.sweep().await.unwrap().forgotten, 1);
-    assert_eq!(world.tenant_a.get("/api/documents").await.json()["documents"].as_array().unwrap().len(), 1);
-}
-
-#[tokio::test]
 async fn a_deadline_leaves_the_rest_to_the_next() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();
@@ -527,4 +443,21 @@ async fn a_deadline_leaves_the_rest_to_the_next() {
     assert_eq!(document(&client, &id).await["status"], "queued");
     while world.files.ingest.due().await.unwrap() > 0 {}
     assert_eq!(document(&client, &id).await["status"], "ready");
+}
+
+#[tokio::test]
+async fn one_connection_is_enough() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = world.upload(&client, "long.txt", &long_text()).await;
+    let event = world.take_events().await.remove(0);
+    let environment = world.environment.clone().with("DATABASE_POOL_SIZE", "1");
+    let files = Files::new(&environment, App::new(&environment).unwrap()).unwrap();
+    // Whoever held a connection while asking for another would wait for itself.
+    files.ingest.message(&event).await.unwrap();
+    files.ingest.due().await.unwrap();
+    assert_eq!(document(&client, &id).await["status"], "ready");
+    client.delete(&format!("/api/documents/{id}")).await;
+    world.admin().await.batch_execute("update document set deleted_at = now() - interval '1 hour'").await.unwrap();
+    assert_eq!(files.ingest.sweep().await.unwrap().purged, 1);
 }

@@ -8,6 +8,7 @@ mod health;
 mod house;
 mod ingest;
 mod keys;
+mod sweep;
 mod tokens;
 mod trips;
 mod usage;
