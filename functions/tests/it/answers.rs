@@ -1,83 +1,21 @@
 //! One document and one question through every door: upload → ready → cited stream, by the real binaries over one
 //! real Postgres and one real bucket. The streams must be equal but for the fields that [`comparable`] lists.
-use std::{path::PathBuf, sync::LazyLock};
-
-use docent::{auth, clock::Clock, config, db};
-use docent_local::{bucket, postgres};
+use docent::clock::Clock;
+use docent_local::postgres;
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
+    backend::{Backend, SECRET, client, put},
     door::{Door, PATIENCE, Reply},
-    process::{self, Process},
+    process::{Process, docent_binary},
     runtime_api::Lambda,
 };
 
-const SECRET: &str = "the-secret-of-the-queue-worker";
 const DOCUMENT: &str = "# Bridges\n\nThe bridge over the Tay was opened in June 1878. It fell in a storm in December 1879.\n\n\
 # Tunnels\n\nThe tunnel under the Severn was finished in 1886 after thirteen years of work.\n";
 const QUESTION: &str = "When was the bridge over the Tay opened?";
-
-/// Database, bucket and what the functions are told about them.
-struct Backend {
-    environment: Vec<(String, String)>,
-    admin: String,
-    events: mpsc::Receiver<String>,
-    _postgres: postgres::Postgres,
-    _folder: tempfile::TempDir,
-}
-
-impl Backend {
-    async fn start() -> Self {
-        let home = postgres::reachable(&std::env::temp_dir().join("docent-doors")).join(std::process::id().to_string());
-        let cache = std::env::home_dir().unwrap_or_else(std::env::temp_dir).join(".cache/docent");
-        let mut options = postgres::Options::new(home, postgres::reachable(&cache));
-        (options.fast, options.fresh) = (true, true);
-        let postgres = postgres::start(options, &|step| println!("· {step}")).await.expect("Postgres starts");
-        let admin = postgres.url();
-        let app = format!("postgres://docent_app:of-the-doors@{}", admin.split_once('@').expect("a URL with a host").1);
-        db::migrate::run(&admin, Some(&app), db::migrate::Plan::Apply).await.expect("the schema installs");
-        let folder = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let (sender, events) = mpsc::channel(100);
-        let options = bucket::Options::new(folder.path(), "access", "secret".to_owned(), "documents");
-        spawn(async move { drop(bucket::serve(options, listener, sender).await) });
-        let pairs = [
-            ("DATABASE_URL", app.as_str()),
-            ("S3_ENDPOINT", &endpoint),
-            ("S3_BUCKET", "documents"),
-            ("S3_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "access"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("INGEST_SECRET", SECRET),
-            ("EMBEDDING_MODEL", "hash-384"),
-        ];
-        let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { environment, admin, events, _postgres: postgres, _folder: folder }
-    }
-
-    fn environment(&self) -> Vec<(&str, &str)> {
-        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-    }
-
-    /// A tenant of its own for each door, so that none can lean on what another ingested.
-    async fn tenant(&self, name: &str) -> String {
-        let config = config::Database { url: self.admin.clone(), pool_size: 1 };
-        let operator = db::Db::new(&config, db::Role::Operator).expect("a pool");
-        let new = auth::NewTenant { name, embedding_model: "hash-384" };
-        let (_, token) = auth::create_tenant(&operator, &Clock::system(), new).await.expect("a tenant");
-        format!("Bearer {}", token.expose_secret())
-    }
-
-    async fn event(&mut self) -> String {
-        let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("the bucket notifies");
-        event.expect("the bucket runs")
-    }
-}
 
 #[tokio::test]
 async fn every_door_gives_the_same_cited_stream() {
@@ -135,7 +73,7 @@ async fn through_lambda(backend: &mut Backend) -> String {
 /// The same through `docent up`, with everything of its own; its bucket notifies it by itself.
 async fn through_up() -> String {
     let data = postgres::reachable(&std::env::temp_dir().join(format!("docent-up-{}", std::process::id())));
-    let binary = process::binary("docent", "docent-local").await;
+    let binary = docent_binary().await;
     let mut environment: std::collections::HashMap<String, String> =
         ["HOME", "PATH"].iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?.into_string().ok()?))).collect();
     environment.insert("DOCENT_DATA".to_owned(), data.display().to_string());
@@ -151,7 +89,7 @@ async fn through_up() -> String {
         request.header("authorization", &bearer).json(&body).send().await.expect("an answer").text().await.expect("a body")
     };
     let created: Value = serde_json::from_str(&send("POST", "/api/upload", upload_request()).await).expect("JSON");
-    put(&created["upload"]).await;
+    put(&created["upload"], DOCUMENT.as_bytes()).await;
     let id = created["documentId"].as_str().expect("an id");
     let mut status = Value::Null;
     for _ in 0..300 {
@@ -164,7 +102,7 @@ async fn through_up() -> String {
     assert_eq!(status["status"], "ready", "{status}\n{}", up.log());
     let answer = send("POST", "/api/chat", chat_request()).await;
     drop(up);
-    drop(std::fs::remove_dir_all(PathBuf::from(data)));
+    drop(std::fs::remove_dir_all(data));
     answer
 }
 
@@ -172,7 +110,7 @@ async fn uploaded(door: &mut Door, bearer: &str) -> String {
     let reply = post(door, "/api/upload", bearer, &upload_request()).await;
     assert_eq!(reply.status, 201, "{}\n{}", reply.text(), door.log());
     let created = reply.json();
-    put(&created["upload"]).await;
+    put(&created["upload"], DOCUMENT.as_bytes()).await;
     created["documentId"].as_str().expect("an id").to_owned()
 }
 
@@ -203,21 +141,6 @@ fn chat_request() -> Value {
     json!({ "id": "doors", "messages": [{ "role": "user", "parts": [{ "type": "text", "text": QUESTION }] }] })
 }
 
-async fn put(upload: &Value) {
-    let mut request = client().put(upload["url"].as_str().expect("a URL")).body(DOCUMENT);
-    for (name, value) in upload["headers"].as_object().expect("headers") {
-        request = request.header(name, value.as_str().expect("text"));
-    }
-    let response = request.send().await.expect("the bucket answers");
-    assert!(response.status().is_success(), "{}", response.status());
-}
-
-fn client() -> reqwest::Client {
-    static PROVIDER: LazyLock<()> = LazyLock::new(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    LazyLock::force(&PROVIDER);
-    reqwest::Client::builder().no_proxy().build().expect("a client")
-}
-
 fn signed(body: &str) -> String {
     let now = Clock::system().now().as_second();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
@@ -240,7 +163,3 @@ fn comparable(stream: &str) -> Vec<Value> {
     chunks
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own runtime outlives what it spawns")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(work);
-}

@@ -1,8 +1,11 @@
 //! The entry points as the real binaries: what a platform starts, spoken to as the platform speaks.
 #![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "what fails here fails a test")]
 
+mod answers;
+mod backend;
 mod door;
 mod event;
+mod kills;
 mod process;
 mod runtime_api;
 mod vercel;

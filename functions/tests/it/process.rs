@@ -25,7 +25,12 @@ pub struct Process {
 impl Process {
     /// Nothing of the tester's own environment reaches the function.
     pub fn start(binary: &Path, environment: &HashMap<String, String>) -> Self {
+        Self::start_with(binary, &[], environment)
+    }
+
+    pub fn start_with(binary: &Path, arguments: &[&str], environment: &HashMap<String, String>) -> Self {
         let mut child = Command::new(binary)
+            .args(arguments)
             .env_clear()
             .envs(environment)
             .stdin(Stdio::null())
@@ -46,6 +51,16 @@ impl Process {
         self.log.wait_for(|log| log.lines().any(|line| line.starts_with(start))).await.is_ok()
     }
 
+    /// `kill -9`, wherever the process is.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("a child of ours can be killed");
+    }
+
+    /// True when a line holds this.
+    pub async fn says(&mut self, part: &str) -> bool {
+        self.log.wait_for(|log| log.contains(part)).await.is_ok()
+    }
+
     /// Waits for the end of the process and of all that it has written.
     pub async fn ended(&mut self) -> ExitStatus {
         while self.readers.join_next().await.is_some() {}
@@ -64,31 +79,41 @@ async fn keep<R: AsyncRead + Unpin>(output: R, log: watch::Sender<String>) {
     }
 }
 
+/// A function of Vercel.
+pub async fn vercel_binary(name: &str) -> PathBuf {
+    binary(name, "docent-api", "api").await
+}
+
+/// The command line.
+pub async fn docent_binary() -> PathBuf {
+    binary("docent", "docent-local", "local/src").await
+}
+
 /// The binary of another package. `cargo test --workspace` has built it; a test run of this package alone has not,
 /// or has left an old one.
-pub async fn vercel_binary(name: &str) -> PathBuf {
+async fn binary(name: &str, package: &str, folder: &str) -> PathBuf {
     static TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
     let _turn = TURN.lock().await;
 
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.ancestors().nth(2).expect("the folder of the profile");
     let binary = profile.join(name);
-    if changed(&binary) < newest_source() {
-        println!("building the Vercel functions: {} is missing or older than its sources", binary.display());
+    if changed(&binary) < newest_source(folder) {
+        println!("building {package}: {} is missing or older than its sources", binary.display());
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", "docent-api", "--bins", "--target-dir"]).arg(profile.with_file_name(""));
+        build.args(["build", "--package", package, "--bins", "--target-dir"]).arg(profile.with_file_name(""));
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        assert!(build.status().await.expect("cargo runs").success(), "the Vercel functions do not build");
+        assert!(build.status().await.expect("cargo runs").success(), "{package} does not build");
     }
     binary
 }
 
-fn newest_source() -> Option<SystemTime> {
+fn newest_source(folder: &str) -> Option<SystemTime> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let folders = ["api", "migrations", "shared/app/src", "shared/llm/src", "shared/text/src"];
+    let folders = [folder, "migrations", "shared/app/src", "shared/llm/src", "shared/text/src"];
     folders.iter().flat_map(|folder| files(&project.join(folder))).filter_map(|file| changed(&file)).max()
 }
 

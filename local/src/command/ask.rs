@@ -18,8 +18,8 @@ const NOTHING_FOUND: u8 = 3;
 #[derive(Args)]
 pub struct Options {
     question: String,
-    /// Ask of these files alone, in a system that is thrown away afterwards
-    #[arg(long = "file", value_name = "PATH", num_args = 1..)]
+    /// Ask of this file alone (repeat for several, or name a folder), in a system that is thrown away afterwards
+    #[arg(long = "file", value_name = "PATH")]
     files: Vec<PathBuf>,
     /// Print the answer, its citations and sources as JSON
     #[arg(long)]

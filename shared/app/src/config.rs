@@ -22,8 +22,15 @@ impl Error {
 }
 
 /// The variables of a process, or of a test.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
+
+// The values are secrets as often as not.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -65,7 +72,7 @@ impl Environment {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Database {
     /// `DATABASE_URL`: the app role's, through the pooler when there is one.
     pub url: String,

@@ -66,7 +66,7 @@ impl Db {
             .create_timeout(Some(CONNECT_TIMEOUT))
             .post_create(Hook::async_fn(move |client, _| {
                 let seen = seen.clone();
-                Box::pin(async move { greet(client, role, unchecked, &seen).await.map_err(|e| HookError::message(e)) })
+                Box::pin(async move { greet(client, role, unchecked, &seen).await.map_err(HookError::message) })
             }))
             .build()
             .map_err(Error::internal)?;
@@ -175,6 +175,10 @@ pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
     let refused = source.code().is_some_and(|code| {
         !matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW | SqlState::TOO_MANY_CONNECTIONS)
     });
+    // Text that Postgres cannot store, such as U+0000: the caller's mistake, wherever it came in.
+    if matches!(source.code(), Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER)) {
+        return Error::invalid("A text holds a character that cannot be stored, such as U+0000.").because(source);
+    }
     let conflict = matches!(source.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION));
     match (conflict, refused) {
         (true, _) => Error::new(Kind::Conflict, "That already exists, or something it names does not.").because(source),

@@ -2,6 +2,7 @@
 //! security reads, and as the first parameter of every statement.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::Object;
 use futures_util::future::join;
@@ -18,19 +19,19 @@ use crate::error::{Error, Result};
 /// Dropped before its commit was answered, it takes the connection with it: a connection whose query was abandoned
 /// is closed, never reused (<https://openai.com/index/march-20-chatgpt-outage>).
 pub struct TenantTx {
-    client: Option<Object>,
+    /// Given back to the pool when the commit was answered, however long the transaction's variable lives.
+    client: Mutex<Option<Arc<Object>>>,
     tenant: TenantId,
     vector: Type,
     door: Door,
     begun: AtomicBool,
     closed: AtomicBool,
-    finished: AtomicBool,
 }
 
 impl TenantTx {
     pub(super) fn new(client: Object, tenant: TenantId, vector: Type, door: Door) -> TenantTx {
-        let [begun, closed, finished] = [const { AtomicBool::new(false) }; 3];
-        TenantTx { client: Some(client), tenant, vector, door, begun, closed, finished }
+        let [begun, closed] = [const { AtomicBool::new(false) }; 2];
+        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vector, door, begun, closed }
     }
 
     pub fn tenant(&self) -> TenantId {
@@ -87,29 +88,31 @@ impl TenantTx {
     }
 
     pub async fn commit(&self) -> Result<()> {
-        if !self.begun.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let client = self.client()?;
         self.closed.store(true, Ordering::Relaxed);
-        client.batch_execute("commit").await.map_err(failed)?;
-        self.finished.store(true, Ordering::Relaxed);
+        if self.begun.load(Ordering::Relaxed) {
+            client.batch_execute("commit").await.map_err(failed)?;
+        }
+        self.take();
         Ok(())
     }
 
-    fn client(&self) -> Result<&Object> {
-        match &self.client {
-            Some(client) if !self.closed.load(Ordering::Relaxed) => Ok(client),
-            _ => Err(Error::internal("a statement was sent after its transaction's commit")),
-        }
+    fn client(&self) -> Result<Arc<Object>> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let open = client.filter(|_| !self.closed.load(Ordering::Relaxed));
+        open.ok_or_else(|| Error::internal("a statement was sent after its transaction's commit"))
+    }
+
+    fn take(&self) -> Option<Arc<Object>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Drop for TenantTx {
     fn drop(&mut self) {
-        if self.begun.load(Ordering::Relaxed)
-            && !self.finished.load(Ordering::Relaxed)
-            && let Some(client) = self.client.take()
+        // Still here: the commit was never answered. Untouched, it goes back to the pool; begun, it is closed.
+        if let Some(client) = self.take().and_then(Arc::into_inner)
+            && self.begun.load(Ordering::Relaxed)
         {
             drop(Object::take(client));
         }

@@ -10,7 +10,6 @@ use super::batch::{self, Asked};
 use super::failpoint::{self, failpoint};
 use super::plan::Plan;
 use super::store::{self, Lease};
-use crate::auth::TenantId;
 use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
@@ -34,47 +33,47 @@ impl From<Error> for Stop {
 
 impl Ingest {
     /// Builds and shows one revision, from the first chunk that is not stored yet.
-    pub(super) async fn revision(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<(), Stop> {
+    pub(super) async fn revision(&self, lease: &Lease, key: &str) -> Result<(), Stop> {
         let until = self.deadline();
-        let bytes = self.fetch(tenant, lease, key).await?;
-        let plan = self.read(tenant, lease, bytes).await?;
+        let bytes = self.fetch(lease, key).await?;
+        let plan = self.read(lease, bytes).await?;
         let (held, begun) = {
-            let tx = self.app.db.tenant(tenant).await?;
+            let tx = self.app.db.tenant(lease.tenant).await?;
             let held = keys::all(&tx).await?;
             let begun = store::plan(&tx, lease, &plan, &plan.hash(&lease.embedding_model)).await?;
             tx.commit().await?;
             (held, begun)
         };
         let mut stored = begun.ok_or(Stop::Fenced)?;
-        let embedder = Embedder::resolve(&self.app, tenant, &lease.embedding_model, &held)?;
+        let embedder = Embedder::resolve(&self.app, lease.tenant, &lease.embedding_model, &held)?;
         while stored < plan.chunks() {
             if Instant::now() >= until {
                 return Err(Stop::Paused);
             }
-            stored += self.batch(tenant, lease, &plan, &embedder, stored).await?;
+            stored += self.batch(lease, &plan, &embedder, stored).await?;
             failpoint(failpoint::AFTER_FIRST_BATCH);
         }
         failpoint(failpoint::BEFORE_SWAP);
-        let tx = self.app.db.tenant(tenant).await?;
+        let tx = self.app.db.tenant(lease.tenant).await?;
         let shown = tx.finish(store::swap(&tx, lease)).await?;
         failpoint(failpoint::AFTER_SWAP);
         if shown { Ok(()) } else { Err(Stop::Fenced) }
     }
 
-    async fn fetch(&self, tenant: TenantId, lease: &Lease, key: &str) -> Result<Bytes, Stop> {
+    async fn fetch(&self, lease: &Lease, key: &str) -> Result<Bytes, Stop> {
         let most = self.app.limits.upload_bytes;
-        match self.alive(tenant, lease, self.objects.get(key, &lease.etag, most)).await?? {
+        match self.alive(lease, self.objects.get(key, &lease.etag, most)).await?? {
             Fetched::Bytes(bytes) => Ok(bytes),
             Fetched::Changed | Fetched::Gone => Err(Stop::Changed),
             Fetched::TooLarge => Err(too_large(most).into()),
         }
     }
 
-    async fn read(&self, tenant: TenantId, lease: &Lease, bytes: Bytes) -> Result<Plan, Stop> {
+    async fn read(&self, lease: &Lease, bytes: Bytes) -> Result<Plan, Stop> {
         let (filename, content_type, most) =
             (lease.filename.clone(), lease.content_type.clone(), self.app.limits.upload_bytes);
         let work = tokio::task::spawn_blocking(move || Plan::new(&bytes, &filename, content_type.as_deref(), most));
-        match self.alive(tenant, lease, work).await? {
+        match self.alive(lease, work).await? {
             Ok(Ok(plan)) => Ok(plan),
             Ok(Err(error)) => Err(Stop::Failed(unreadable(error))),
             // A parser that panics does so again: the file is to blame, and the worker lives on.
@@ -84,29 +83,22 @@ impl Ingest {
         }
     }
 
-    async fn batch(
-        &self,
-        tenant: TenantId,
-        lease: &Lease,
-        plan: &Plan,
-        embedder: &Embedder,
-        from: usize,
-    ) -> Result<usize, Stop> {
+    async fn batch(&self, lease: &Lease, plan: &Plan, embedder: &Embedder, from: usize) -> Result<usize, Stop> {
         let rows = plan.rows(from..from.saturating_add(batch::SIZE));
         let count = rows.len();
         let hashes = batch::hashes(&rows);
         let cached = {
-            let tx = self.app.db.tenant(tenant).await?;
+            let tx = self.app.db.tenant(lease.tenant).await?;
             tx.finish(store::batch::cached(&tx, embedder.name(), &hashes)).await?
         };
         let asked = Asked::new(hashes, cached);
         let inputs = asked.inputs(&rows);
         let (answers, tokens) = match inputs.is_empty() {
             true => (Vec::new(), 0),
-            false => self.alive(tenant, lease, embedder.embed_counted(inputs)).await??,
+            false => self.alive(lease, embedder.embed_counted(inputs)).await??,
         };
         let batch = asked.with(rows, answers)?;
-        let tx = self.app.db.tenant(tenant).await?;
+        let tx = self.app.db.tenant(lease.tenant).await?;
         if !store::batch::store(&tx, lease, &batch).await? {
             return Err(Stop::Fenced);
         }
@@ -132,14 +124,14 @@ impl Ingest {
     }
 
     /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
-    async fn alive<T>(&self, tenant: TenantId, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
+    async fn alive<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
         let beat = Duration::from_secs(u64::try_from(lease.seconds).unwrap_or(1)) / 3;
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(done) = timeout(beat, work.as_mut()).await {
                 return Ok(done);
             }
-            let tx = self.app.db.tenant(tenant).await?;
+            let tx = self.app.db.tenant(lease.tenant).await?;
             if !tx.finish(store::beat(&tx, lease)).await? {
                 return Err(Stop::Fenced);
             }

@@ -48,73 +48,57 @@ impl Ingest {
             let Some(found) = found else { return Ok(Outcome::Unknown) };
             let head = match self.objects.head(&found.key).await {
                 Ok(head) => head,
-                Err(error) => return Err(self.put_off(tenant, document, &found, source, error).await),
+                Err(error) => return Err(self.put_off(&found, source, error).await),
             };
             let outcome = match (decide(&found.state, head.as_ref(), self.app.limits.upload_bytes), &head) {
-                (Decision::Build, Some(head)) => match self.build(tenant, document, &found, head).await {
+                (Decision::Build, Some(head)) => match self.build(&found, head).await {
                     Err(Stop::Changed) => continue,
                     Err(Stop::Fenced) => Outcome::Fenced,
                     Err(Stop::Paused) => Outcome::Paused,
                     Err(Stop::Failed(error)) => return Err(error),
                     Ok(outcome) => outcome,
                 },
-                (decision, head) => self.settle(tenant, document, &found, decision, head.as_ref()).await?,
+                (decision, head) => self.settle(&found, decision, head.as_ref()).await?,
             };
-            self.consume(tenant, &found, outcome, source).await?;
+            self.consume(&found, outcome, source).await?;
             tracing::info!(tenant = %tenant.uuid(), %document, ?outcome, "ingest.document looked at");
             return Ok(outcome);
         }
-        let error = Error::new(Kind::StorageUnavailable, "The file keeps changing while it is read.");
-        let tx = self.app.db.tenant(tenant).await?;
-        tx.finish(documents::hint(
-            &tx,
-            self.app.clock.uuid(),
-            &documents::object_key(tenant, document),
-            source.as_str(),
-            PAUSES[0],
-        ))
-        .await?;
-        Err(error)
+        self.hint(tenant, &documents::object_key(tenant, document), source, PAUSES[0]).await?;
+        Err(Error::new(Kind::StorageUnavailable, "The file keeps changing while it is read."))
     }
 
     /// Nobody could look: the hint stays, and a document in work is not stuck but postponed.
-    async fn put_off(&self, tenant: TenantId, document: Uuid, found: &Found, source: Source, error: Error) -> Error {
+    async fn put_off(&self, found: &Found, source: Source, error: Error) -> Error {
         let later = async {
-            self.hint(tenant, &found.key, source, PAUSES[1]).await?;
+            self.hint(found.tenant, &found.key, source, PAUSES[1]).await?;
             if found.state.leased {
                 return Ok(false);
             }
-            let tx = self.app.db.tenant(tenant).await?;
-            tx.finish(store::pause(&tx, document, found.epoch, PAUSES[1])).await
+            let tx = self.app.db.tenant(found.tenant).await?;
+            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await
         };
         if let Err(cause) = later.await {
-            tracing::warn!(%document, ?cause, "ingest.document could not be put off; its lease runs out instead");
+            tracing::warn!(document = %found.document, ?cause, "ingest.document could not be put off; its lease runs out instead");
         }
         error
     }
 
     /// Everything that needs no bytes.
-    async fn settle(
-        &self,
-        tenant: TenantId,
-        document: Uuid,
-        found: &Found,
-        decision: Decision,
-        head: Option<&Head>,
-    ) -> Result<Outcome> {
+    async fn settle(&self, found: &Found, decision: Decision, head: Option<&Head>) -> Result<Outcome> {
         let etag = head.map(|head| head.etag.as_str()).unwrap_or_default();
         let failure = match decision {
             Decision::Nothing | Decision::Build => return Ok(Outcome::Nothing),
             Decision::Busy => return Ok(Outcome::Busy),
             Decision::Tombstone => {
-                return match documents::delete(&self.app, tenant, document).await {
+                return match documents::delete(&self.app, found.tenant, found.document).await {
                     Err(error) if error.kind != Kind::NotFound => Err(error),
                     _ => Ok(Outcome::Deleted),
                 };
             }
             Decision::Wait => {
-                let tx = self.app.db.tenant(tenant).await?;
-                tx.finish(store::wait(&tx, document, found.epoch)).await?;
+                let tx = self.app.db.tenant(found.tenant).await?;
+                tx.finish(store::wait(&tx, found.document, found.epoch)).await?;
                 return Ok(Outcome::Waiting);
             }
             Decision::TooLarge => build::too_large(self.app.limits.upload_bytes),
@@ -124,56 +108,62 @@ impl Ingest {
             )
             .hint("Simplify or split the document and upload it again, or complete the upload again to retry."),
         };
-        let tx = self.app.db.tenant(tenant).await?;
-        match tx.finish(store::fail(&tx, document, found.epoch, etag, &failure)).await? {
+        let tx = self.app.db.tenant(found.tenant).await?;
+        match tx.finish(store::fail(&tx, found.document, found.epoch, etag, &failure)).await? {
             true => Ok(Outcome::Failed),
             false => Ok(Outcome::Fenced),
         }
     }
 
     /// A hint is consumed when its question was answered; a new one is left when somebody must look again.
-    async fn consume(&self, tenant: TenantId, found: &Found, outcome: Outcome, source: Source) -> Result<()> {
+    async fn consume(&self, found: &Found, outcome: Outcome, source: Source) -> Result<()> {
         match outcome {
-            Outcome::Busy => self.hint(tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
-            Outcome::Paused => self.hint(tenant, &found.key, source, 0).await.map(|_| ()),
+            Outcome::Busy => self.hint(found.tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
+            Outcome::Paused => self.hint(found.tenant, &found.key, source, 0).await.map(|_| ()),
             _ => {
                 let Some(hint) = found.hint else { return Ok(()) };
-                let tx = self.app.db.tenant(tenant).await?;
+                let tx = self.app.db.tenant(found.tenant).await?;
                 tx.finish(store::consume_hint(&tx, hint)).await
             }
         }
     }
 
     /// Takes the lease, builds, and says in the row how it ended.
-    async fn build(&self, tenant: TenantId, document: Uuid, found: &Found, head: &Head) -> Result<Outcome, Stop> {
+    async fn build(&self, found: &Found, head: &Head) -> Result<Outcome, Stop> {
         let size = i64::try_from(head.size).map_err(Error::internal)?;
         let seconds = self.settings.lease_seconds;
-        let claim =
-            Claim { document, epoch: found.epoch, owner: self.app.clock.uuid(), seconds, etag: &head.etag, size };
+        let claim = Claim {
+            document: found.document,
+            epoch: found.epoch,
+            owner: self.app.clock.uuid(),
+            seconds,
+            etag: &head.etag,
+            size,
+        };
         let lease = {
-            let tx = self.app.db.tenant(tenant).await?;
+            let tx = self.app.db.tenant(found.tenant).await?;
             tx.finish(store::lease(&tx, claim)).await?
         };
         let lease = lease.ok_or(Stop::Fenced)?;
-        let stop = match self.revision(tenant, &lease, &found.key).await {
+        let stop = match self.revision(&lease, &found.key).await {
             Ok(()) => return Ok(Outcome::Ready),
             Err(stop) => stop,
         };
-        let tx = self.app.db.tenant(tenant).await?;
+        let tx = self.app.db.tenant(found.tenant).await?;
         match stop {
             Stop::Fenced => Err(Stop::Fenced),
             Stop::Changed | Stop::Paused => {
-                tx.finish(store::pause(&tx, document, lease.epoch, 0)).await?;
+                tx.finish(store::pause(&tx, lease.document, lease.epoch, 0)).await?;
                 Err(stop)
             }
             Stop::Failed(error) if lasting(&error) || lease.attempts >= MOST_ATTEMPTS => {
-                tracing::info!(%document, code = error.code(), cause = ?error, "ingest.document failed");
-                let kept = tx.finish(store::fail(&tx, document, lease.epoch, &lease.etag, &error)).await?;
+                tracing::info!(document = %found.document, code = error.code(), cause = ?error, "ingest.document failed");
+                let kept = tx.finish(store::fail(&tx, lease.document, lease.epoch, &lease.etag, &error)).await?;
                 if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
             }
             Stop::Failed(error) => {
                 let pause = PAUSES[usize::from(lease.attempts > 1)];
-                tx.finish(store::pause(&tx, document, lease.epoch, pause)).await?;
+                tx.finish(store::pause(&tx, lease.document, lease.epoch, pause)).await?;
                 Err(Stop::Failed(error))
             }
         }

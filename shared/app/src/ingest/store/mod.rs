@@ -9,12 +9,15 @@ use uuid::Uuid;
 
 use super::decide::State;
 use super::plan::Plan;
+use crate::auth::TenantId;
 use crate::db::{Param, TenantTx};
 use crate::documents::Status;
 use crate::error::{Error, Result};
 
 /// A document's row as a worker reads it before it decides.
 pub struct Found {
+    pub tenant: TenantId,
+    pub document: Uuid,
     pub key: String,
     pub state: State,
     pub epoch: i64,
@@ -27,6 +30,7 @@ pub struct Found {
 /// The right to build one revision, until somebody takes the next epoch.
 #[derive(Clone, Debug)]
 pub struct Lease {
+    pub tenant: TenantId,
     pub document: Uuid,
     pub epoch: i64,
     pub seconds: i32,
@@ -46,12 +50,14 @@ pub async fn find(tx: &TenantTx, document: Uuid) -> Result<Option<Found>> {
                  coalesce(ceil(extract(epoch from d.lease_until - now())), 0)::int4,
                  (select e.id from ingest_event e where e.tenant_id = $1 and e.object_key = d.object_key)
                from document d where d.tenant_id = $1 and d.id = $2";
-    Ok(tx.query_opt(sql, &[&document]).await?.map(|row| found(&row)))
+    Ok(tx.query_opt(sql, &[&document]).await?.map(|row| found(tx.tenant(), document, &row)))
 }
 
-fn found(row: &Row) -> Found {
+fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
     let status = Status::read(row.get(1));
     Found {
+        tenant,
+        document,
         key: row.get(0),
         state: State {
             status,
@@ -83,6 +89,7 @@ pub async fn lease(tx: &TenantTx, claim: Claim<'_>) -> Result<Option<Lease>> {
     let rows =
         tx.query(include_str!("lease.sql"), &[&document, &epoch, &owner, &f64::from(seconds), &etag, &size]).await?;
     Ok(rows.first().map(|row| Lease {
+        tenant: tx.tenant(),
         document,
         epoch: row.get(0),
         seconds,
