@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use docent_text::Budget;
 
+use crate::rival::{self, Reader};
 use crate::table::{self, Table};
-use crate::{Outcome, build, rival, samples};
+use crate::{Outcome, build, samples};
 
 #[derive(Args)]
 pub struct Options {
@@ -38,7 +39,7 @@ pub fn run(options: &Options) -> Outcome<()> {
         for (times, file) in ours.iter_mut().zip(&files) {
             times.push(docent(file)?);
         }
-        for (times, read) in theirs.iter_mut().zip(rival::read(&python, &files, false)?) {
+        for (times, read) in theirs.iter_mut().zip(rival::read(Reader::Pypdf, &python, &files, false)?) {
             let time = Duration::from_secs_f64(read.seconds);
             times.push(Read { pages: read.pages, characters: read.characters, time, failure: read.failure });
         }
