@@ -69,6 +69,8 @@ fn ask(file: &Path, question: &str, cache: Option<&Path>) -> Outcome<Steps> {
         if let Some(step) = line.strip_prefix("· ") {
             steps.push((step.to_owned(), moment));
         } else if line.starts_with("ready ") {
+            // The command says nothing between its last step and this.
+            steps.iter_mut().rev().take(1).for_each(|(step, _)| step.push_str("; then uploading and ingesting"));
             steps.push(("asking".to_owned(), moment));
         } else if !line.is_empty() && !answered && steps.last().is_some_and(|(step, _)| step == "asking") {
             answered = true;

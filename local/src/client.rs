@@ -40,7 +40,9 @@ impl Client {
     pub fn remote(remote: &Remote) -> Result<Option<Client>, Failure> {
         match (&remote.url, &remote.token) {
             (Some(url), Some(token)) => Client::new(url, token).map(Some),
-            (Some(_), None) => Err(Failure::new("There is an address but no token.", "Give --token, or set DOCENT_TOKEN.")),
+            (Some(_), None) => {
+                Err(Failure::new("There is an address but no token.", "Give --token, or set DOCENT_TOKEN."))
+            }
             _ => Ok(None),
         }
     }
@@ -82,13 +84,17 @@ impl Client {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(Failure::new(format!("The bucket refused the upload ({}).", response.status()), "Try again; the upload URL lives 15 minutes."))
+        Err(Failure::new(
+            format!("The bucket refused the upload ({}).", response.status()),
+            "Try again; the upload URL lives 15 minutes.",
+        ))
     }
 
     /// Asks and hands each event of the answer's stream to `event`, until it ends.
     pub async fn ask(&self, question: &str, mut event: impl FnMut(Value)) -> Result<(), Failure> {
         let id = docent::clock::Clock::system().uuid();
-        let body = json!({ "id": id, "messages": [{ "role": "user", "parts": [{ "type": "text", "text": question }] }] });
+        let body =
+            json!({ "id": id, "messages": [{ "role": "user", "parts": [{ "type": "text", "text": question }] }] });
         let response = self.send(Method::POST, "/api/chat", Some(body)).await?;
         let mut decoder = docent_llm::sse::Decoder::default();
         let mut stream = response.bytes_stream();
@@ -124,7 +130,10 @@ impl Client {
         let problem: Value = serde_json::from_str(&response.text().await.unwrap_or_default()).unwrap_or_default();
         let text = |name: &str, otherwise: &str| problem[name].as_str().unwrap_or(otherwise).to_owned();
         let code = text("code", status.as_str());
-        Err(Failure::new(format!("{code}: {}", text("detail", "The system refused.")), text("hint", "Look at its log.")))
+        Err(Failure::new(
+            format!("{code}: {}", text("detail", "The system refused.")),
+            text("hint", "Look at its log."),
+        ))
     }
 }
 
@@ -143,5 +152,8 @@ fn ended(filename: String, document: &Value) -> Ended {
 }
 
 fn unreachable(error: reqwest::Error) -> Failure {
-    Failure::new(format!("The system does not answer: {}.", error.without_url()), "Start it with `docent up`, or check --url.")
+    Failure::new(
+        format!("The system does not answer: {}.", error.without_url()),
+        "Start it with `docent up`, or check --url.",
+    )
 }

@@ -41,7 +41,8 @@ impl Steps {
 
 /// A bar over a known amount of work.
 pub fn bar(total: u64, what: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(total).with_style(style);
     bar.set_message(what.to_owned());
     bar

@@ -14,7 +14,10 @@ use crate::table::{self, Table};
 type Texts = BTreeMap<PathBuf, Vec<String>>;
 
 /// How alike a quote and a page are; the first that holds counts.
-const WAYS: [(&str, fn(&str, &str) -> bool); 3] = [
+/// Whether a page holds a quote, by one way of comparing.
+type Holds = fn(&str, &str) -> bool;
+
+const WAYS: [(&str, Holds); 3] = [
     ("verbatim, but for white space (NFKC)", |page, quote| bare(page).contains(&bare(quote))),
     ("letters and digits in the same order", |page, quote| letters(page).contains(&letters(quote))),
     ("its words, nine of ten, in any order", words),

@@ -74,8 +74,10 @@ async fn through_lambda(backend: &mut Backend) -> String {
 async fn through_up() -> String {
     let data = postgres::reachable(&std::env::temp_dir().join(format!("docent-up-{}", std::process::id())));
     let binary = docent_binary().await;
-    let mut environment: std::collections::HashMap<String, String> =
-        ["HOME", "PATH"].iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?.into_string().ok()?))).collect();
+    let mut environment: std::collections::HashMap<String, String> = ["HOME", "PATH"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?.into_string().ok()?)))
+        .collect();
     environment.insert("DOCENT_DATA".to_owned(), data.display().to_string());
     let mut up = Process::start_with(&binary, &["up", "--port", "0", "--embedder", "hash", "--fresh"], &environment);
     let printed = tokio::time::timeout(PATIENCE, up.prints("Stop with")).await.expect("`docent up` comes up");
@@ -86,7 +88,15 @@ async fn through_up() -> String {
     let (http, bearer) = (client(), format!("Bearer {token}"));
     let send = async |method: &str, path: &str, body: Value| {
         let request = http.request(method.parse().expect("a method"), format!("{url}{path}"));
-        request.header("authorization", &bearer).json(&body).send().await.expect("an answer").text().await.expect("a body")
+        request
+            .header("authorization", &bearer)
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("a body")
     };
     let created: Value = serde_json::from_str(&send("POST", "/api/upload", upload_request()).await).expect("JSON");
     put(&created["upload"], DOCUMENT.as_bytes()).await;
@@ -152,7 +162,8 @@ fn signed(body: &str) -> String {
 /// The stream's chunks without what must differ: ids of messages, requests and documents. Comments are dropped.
 fn comparable(stream: &str) -> Vec<Value> {
     let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
-    let mut chunks: Vec<Value> = data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).expect("JSON")).collect();
+    let mut chunks: Vec<Value> =
+        data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).expect("JSON")).collect();
     for chunk in &mut chunks {
         for pointer in ["/messageId", "/messageMetadata/requestId", "/providerMetadata/docent/documentId"] {
             if let Some(value) = chunk.pointer_mut(pointer) {
@@ -162,4 +173,3 @@ fn comparable(stream: &str) -> Vec<Value> {
     }
     chunks
 }
-

@@ -96,7 +96,8 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 impl Backend {
     /// As the superuser, who sees every tenant.
     pub async fn connect(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.admin, tokio_postgres::NoTls).await.expect("a connection");
+        let (client, connection) =
+            tokio_postgres::connect(&self.admin, tokio_postgres::NoTls).await.expect("a connection");
         spawn(async move { drop(connection.await) });
         client
     }

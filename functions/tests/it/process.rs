@@ -51,16 +51,6 @@ impl Process {
         self.log.wait_for(|log| log.lines().any(|line| line.starts_with(start))).await.is_ok()
     }
 
-    /// `kill -9`, wherever the process is.
-    pub async fn kill(&mut self) {
-        self.child.kill().await.expect("a child of ours can be killed");
-    }
-
-    /// True when a line holds this.
-    pub async fn says(&mut self, part: &str) -> bool {
-        self.log.wait_for(|log| log.contains(part)).await.is_ok()
-    }
-
     /// Waits for the end of the process and of all that it has written.
     pub async fn ended(&mut self) -> ExitStatus {
         while self.readers.join_next().await.is_some() {}

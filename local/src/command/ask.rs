@@ -130,7 +130,11 @@ fn print(answer: &Answer, json: bool) -> Result<(), Failure> {
         terminal::note(&format!("answered by: {}", answer.answerer));
     }
     match answer.refused {
-        true => Err(Failure { message: "Nothing in the documents answers this.".into(), next: "Ask with words that stand in them.".into(), exit: NOTHING_FOUND }),
+        true => Err(Failure {
+            message: "Nothing in the documents answers this.".into(),
+            next: "Ask with words that stand in them.".into(),
+            exit: NOTHING_FOUND,
+        }),
         false => Ok(()),
     }
 }

@@ -18,8 +18,12 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<(), Failure> {
-    let client = Client::remote(&options.remote)?
-        .ok_or_else(|| Failure::new("There is no running system named.", "Start `docent up`, then give --url and --token as it prints them."))?;
+    let client = Client::remote(&options.remote)?.ok_or_else(|| {
+        Failure::new(
+            "There is no running system named.",
+            "Start `docent up`, then give --url and --token as it prints them.",
+        )
+    })?;
     let files = files(&options.paths)?;
     ingest(&client, &files).await
 }
@@ -44,7 +48,10 @@ pub async fn ingest(client: &Client, files: &[PathBuf]) -> Result<(), Failure> {
     bar.finish_and_clear();
     match failed.len() {
         0 => Ok(()),
-        count => Err(Failure::new(format!("{count} of {} failed:\n  {}", files.len(), failed.join("\n  ")), "Correct them and ingest them again.")),
+        count => Err(Failure::new(
+            format!("{count} of {} failed:\n  {}", files.len(), failed.join("\n  ")),
+            "Correct them and ingest them again.",
+        )),
     }
 }
 
@@ -53,13 +60,16 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = paths.iter().rev().cloned().collect();
     while let Some(path) = open.pop() {
-        let cannot = |error: std::io::Error| Failure::new(format!("{}: {error}.", path.display()), "Check the path and its permissions.");
+        let cannot = |error: std::io::Error| {
+            Failure::new(format!("{}: {error}.", path.display()), "Check the path and its permissions.")
+        };
         if !std::fs::metadata(&path).map_err(cannot)?.is_dir() {
             found.push(path);
             continue;
         }
         let entries = std::fs::read_dir(&path).map_err(cannot)?;
-        let mut entries: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !hidden(path)).collect();
+        let mut entries: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !hidden(path)).collect();
         entries.sort();
         open.extend(entries.into_iter().rev());
     }

@@ -17,12 +17,16 @@ use crate::terminal;
 ///
 /// Start with `docent up`: it needs no account, no key and no container.
 #[derive(Parser)]
-#[command(name = "docent", version, after_help = "\
+#[command(
+    name = "docent",
+    version,
+    after_help = "\
 Examples:
   docent up                                          run everything on this machine
   docent ask --file report.pdf \"What was decided?\"   ask a file, print quotes with their pages
   docent ingest docs/ --url http://127.0.0.1:3000    upload a folder to a running system
-  docent migrate                                     bring DIRECT_DATABASE_URL up to date")]
+  docent migrate                                     bring DIRECT_DATABASE_URL up to date"
+)]
 pub struct Command {
     #[command(subcommand)]
     verb: Verb,

@@ -26,11 +26,14 @@ pub struct WorkerOptions {
 
 pub async fn run(environment: &Environment, options: Options) -> Result<(), Failure> {
     let files = files(environment)?;
-    let cannot = |error| Failure::new(format!("Cannot listen on {}: {error}.", options.listen), "Choose another address with --listen.");
+    let cannot = |error| {
+        Failure::new(format!("Cannot listen on {}: {error}.", options.listen), "Choose another address with --listen.")
+    };
     let listener = TcpListener::bind(&options.listen).await.map_err(cannot)?;
     let bucket = docent::config::Bucket::read(environment)?;
     let origin = bucket.endpoint.map(|endpoint| endpoint.origin().ascii_serialization());
-    let router = function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
+    let router =
+        function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
     terminal::note(&format!("listening on {}", options.listen));
     let served = axum::serve(listener, router).with_graceful_shutdown(up::terminated()).await;
     served.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again."))

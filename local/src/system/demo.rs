@@ -38,7 +38,8 @@ pub async fn tenant(admin_url: &str, app: &App, secrets: &Secrets, embedding_mod
 pub async fn answerer(environment: &Environment, files: &Files, token: &str) -> Result<String, Failure> {
     let router = function::everything(files.clone());
     let bots = call(&router, "GET", "/api/bots", token, Value::Null).await?;
-    let bot = bots["bots"].as_array().and_then(|bots| bots.iter().find(|bot| bot["isDefault"] == true).or(bots.first()));
+    let bot =
+        bots["bots"].as_array().and_then(|bots| bots.iter().find(|bot| bot["isDefault"] == true).or(bots.first()));
     let Some(bot) = bot.and_then(|bot| bot["id"].as_str()) else {
         return Ok("extractive".to_owned());
     };

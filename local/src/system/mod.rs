@@ -56,7 +56,12 @@ pub struct System {
 
 impl System {
     /// `origin` is where the console will be served from: the bucket lets that origin upload.
-    pub async fn start(environment: &Environment, place: &Place, origin: &str, progress: &dyn Fn(&str)) -> Result<System, Failure> {
+    pub async fn start(
+        environment: &Environment,
+        place: &Place,
+        origin: &str,
+        progress: &dyn Fn(&str),
+    ) -> Result<System, Failure> {
         let home = home(environment, place)?;
         let secrets = Secrets::open(&home, place.fresh)?;
         let (admin_url, postgres) = database(environment, place, &home, progress).await?;
@@ -64,7 +69,8 @@ impl System {
         let app_url = secrets.app_url(&admin_url)?;
         docent::db::migrate::run(&admin_url, Some(&app_url), docent::db::migrate::Plan::Apply).await?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| port(0, &error))?;
-        let bucket_origin = format!("http://127.0.0.1:{}", listener.local_addr().map_err(|error| port(0, &error))?.port());
+        let bucket_origin =
+            format!("http://127.0.0.1:{}", listener.local_addr().map_err(|error| port(0, &error))?.port());
         let model = encoder(place, &home, progress).await?;
         let environment = secrets.environment(environment.clone(), &app_url, &bucket_origin, model.as_deref());
         let mut app = App::new(&environment)?;
@@ -84,7 +90,11 @@ impl System {
     }
 
     /// Serves functions and console on `listener`, the bucket beside them, and ingests, until `stop` is done.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Failure> {
         let router = docent::function::everything(self.files.clone()).merge(console::router(&self.bucket_origin));
         let http = axum::serve(listener, router).with_graceful_shutdown(stop);
         let (options, bucket_listener, sender) = self.bucket;
@@ -146,17 +156,23 @@ async fn database(
     let mut options = postgres::Options::new(home.join("postgres"), cache(environment, home));
     options.fresh = place.fresh;
     options.wheel = environment.get("DOCENT_POSTGRES_WHEEL").map(PathBuf::from);
-    let server = postgres::start(options, progress).await.map_err(|error| Failure::new(error.to_string(), error.hint()))?;
+    let server =
+        postgres::start(options, progress).await.map_err(|error| Failure::new(error.to_string(), error.hint()))?;
     Ok((server.url(), Some(server)))
 }
 
-async fn encoder(place: &Place, home: &std::path::Path, progress: &dyn Fn(&str)) -> Result<Option<Arc<dyn LocalModel>>, Failure> {
+async fn encoder(
+    place: &Place,
+    home: &std::path::Path,
+    progress: &dyn Fn(&str),
+) -> Result<Option<Arc<dyn LocalModel>>, Failure> {
     match place.embedder {
         EmbedderChoice::Hash => Ok(None),
         EmbedderChoice::Minilm => {
             let hint = "Use `--embedder hash` to go on without it.";
             let cache = cache(&Environment::process(), home);
-            let folder = minilm::fetch(&cache, progress).await.map_err(|error| Failure::new(error.to_string(), hint))?;
+            let folder =
+                minilm::fetch(&cache, progress).await.map_err(|error| Failure::new(error.to_string(), hint))?;
             let model = minilm::load(&folder).map_err(|error| Failure::new(error.to_string(), hint))?;
             Ok(Some(Arc::new(model)))
         }
@@ -171,9 +187,13 @@ fn home(environment: &Environment, place: &Place) -> Result<PathBuf, Failure> {
         postgres::reachable(&base.unwrap_or_else(|| PathBuf::from(".")).join("docent"))
     });
     std::fs::create_dir_all(&home).map_err(|error| {
-        Failure::new(format!("The folder {} cannot be made: {error}.", home.display()), "Choose another one with --data DIR.")
+        Failure::new(
+            format!("The folder {} cannot be made: {error}.", home.display()),
+            "Choose another one with --data DIR.",
+        )
     })?;
-    home.canonicalize().map_err(|error| Failure::new(format!("{}: {error}", home.display()), "Choose another one with --data DIR."))
+    home.canonicalize()
+        .map_err(|error| Failure::new(format!("{}: {error}", home.display()), "Choose another one with --data DIR."))
 }
 
 /// Binaries and weights are the same for every data folder, so they are kept beside the default one.
@@ -184,5 +204,8 @@ fn cache(environment: &Environment, home: &std::path::Path) -> PathBuf {
 }
 
 pub fn port(port: u16, error: &std::io::Error) -> Failure {
-    Failure::new(format!("Port {port} cannot be used: {error}."), "Stop what uses it, or choose another one with --port.")
+    Failure::new(
+        format!("Port {port} cannot be used: {error}."),
+        "Stop what uses it, or choose another one with --port.",
+    )
 }

@@ -35,7 +35,8 @@ impl Secrets {
         if NAMES.iter().any(|name| !secrets.values.contains_key(*name)) {
             for name in NAMES {
                 let mut bytes = [0u8; 32];
-                getrandom::fill(&mut bytes).map_err(|error| Failure::new(error.to_string(), "Check the system's random source."))?;
+                getrandom::fill(&mut bytes)
+                    .map_err(|error| Failure::new(error.to_string(), "Check the system's random source."))?;
                 let text = match name {
                     "master_key" => base64::engine::general_purpose::STANDARD.encode(bytes),
                     _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -71,7 +72,8 @@ impl Secrets {
 
     /// The administrator's URL with the app role's name and password in the place of its own.
     pub fn app_url(&self, admin_url: &str) -> Result<String, Failure> {
-        let wrong = || Failure::new("DATABASE_URL is not a postgres:// URL.", "Write postgres://user:password@host/database.");
+        let wrong =
+            || Failure::new("DATABASE_URL is not a postgres:// URL.", "Write postgres://user:password@host/database.");
         let mut url = Url::parse(admin_url).map_err(|_| wrong())?;
         url.set_username("docent_app").map_err(|()| wrong())?;
         url.set_password(Some(&self.get("app_password"))).map_err(|()| wrong())?;
@@ -79,7 +81,13 @@ impl Secrets {
     }
 
     /// The environment that the functions would be given in the cloud.
-    pub fn environment(&self, given: Environment, app_url: &str, bucket: &str, model: Option<&dyn LocalModel>) -> Environment {
+    pub fn environment(
+        &self,
+        given: Environment,
+        app_url: &str,
+        bucket: &str,
+        model: Option<&dyn LocalModel>,
+    ) -> Environment {
         let model = given.get("EMBEDDING_MODEL").or(model.map(LocalModel::model)).unwrap_or("hash-384").to_owned();
         given
             .with("DATABASE_URL", app_url)
@@ -100,10 +108,19 @@ impl Secrets {
     fn save(&self) -> Result<(), Failure> {
         let text = serde_json::to_vec_pretty(&self.values).map_err(|_| broken(&self.path))?;
         let cannot = |error: std::io::Error| {
-            Failure::new(format!("{} cannot be written: {error}.", self.path.display()), "Choose another folder with --data DIR.")
+            Failure::new(
+                format!("{} cannot be written: {error}.", self.path.display()),
+                "Choose another folder with --data DIR.",
+            )
         };
         let partial = self.path.with_extension("partial");
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(cannot)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)
+            .map_err(cannot)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(cannot)?;
         std::fs::rename(&partial, &self.path).map_err(cannot)
     }

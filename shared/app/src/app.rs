@@ -34,7 +34,8 @@ impl App {
     }
 
     pub fn with_db(environment: &Environment, db: Db, limits: config::Limits) -> Result<App, config::Error> {
-        let transport = Transport::new(docent_llm::Limits { allow_loopback: limits.loopback_providers, ..Default::default() });
+        let transport =
+            Transport::new(docent_llm::Limits { allow_loopback: limits.loopback_providers, ..Default::default() });
         Ok(App {
             db,
             llm: Llm { transport, local: None },

@@ -35,7 +35,11 @@ impl std::fmt::Debug for Environment {
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn process() -> Environment {
-        Environment(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Environment(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {
@@ -82,9 +86,14 @@ pub struct Database {
 
 impl Database {
     pub fn read(environment: &Environment) -> Result<Database, Error> {
-        let url = environment.required("DATABASE_URL", "Give the URL of the docent_app role, e.g. postgres://docent_app:…@host/db.")?;
+        let url = environment
+            .required("DATABASE_URL", "Give the URL of the docent_app role, e.g. postgres://docent_app:…@host/db.")?;
         if url.parse::<tokio_postgres::Config>().is_err() {
-            return Err(Error::new("DATABASE_URL", "is not a Postgres URL.", "Write postgres://user:password@host/database."));
+            return Err(Error::new(
+                "DATABASE_URL",
+                "is not a Postgres URL.",
+                "Write postgres://user:password@host/database.",
+            ));
         }
         Ok(Database { url: url.to_owned(), pool_size: environment.number("DATABASE_POOL_SIZE", 4)?.clamp(1, 64) })
     }
@@ -111,16 +120,20 @@ pub struct Bucket {
 
 impl Bucket {
     pub fn read(environment: &Environment) -> Result<Bucket, Error> {
-        let either = |first: &str, second: &str| environment.get(first).or_else(|| environment.get(second)).map(str::to_owned);
+        let either =
+            |first: &str, second: &str| environment.get(first).or_else(|| environment.get(second)).map(str::to_owned);
         let needed = |first: &str, second: &str| {
-            either(first, second).ok_or_else(|| Error::new(first, "is not set.", format!("Set it, or {second} for R2.")))
+            either(first, second)
+                .ok_or_else(|| Error::new(first, "is not set.", format!("Set it, or {second} for R2.")))
         };
         let endpoint = match (environment.get("S3_ENDPOINT"), environment.get("CLOUDFLARE_R2_ACCOUNT_ID")) {
             (Some(endpoint), _) => Some(endpoint.to_owned()),
             (None, Some(account)) => Some(format!("https://{account}.r2.cloudflarestorage.com")),
             (None, None) => None,
         };
-        let url = |name: &str, text: &str| Url::parse(text).map_err(|_| Error::new(name, "is not a URL.", "Write https://host."));
+        let url = |name: &str, text: &str| {
+            Url::parse(text).map_err(|_| Error::new(name, "is not a URL.", "Write https://host."))
+        };
         let endpoint = endpoint.map(|text| url("S3_ENDPOINT", &text)).transpose()?;
         let public = environment.get("S3_PUBLIC_ENDPOINT").map(|text| url("S3_PUBLIC_ENDPOINT", text)).transpose()?;
         Ok(Bucket {
@@ -149,7 +162,9 @@ pub struct Ingest {
 impl Ingest {
     pub fn read(environment: &Environment) -> Result<Ingest, Error> {
         let secret = |name: &str| match environment.get(name) {
-            Some(value) if value.len() < 16 => Err(Error::new(name, "is shorter than 16 characters.", "Use `openssl rand -hex 32`.")),
+            Some(value) if value.len() < 16 => {
+                Err(Error::new(name, "is shorter than 16 characters.", "Use `openssl rand -hex 32`."))
+            }
             other => Ok(other.map(SecretString::from)),
         };
         Ok(Ingest {

@@ -40,8 +40,11 @@ impl Embedder {
                 Model::Provider { transport: app.llm.transport.clone(), endpoint, model: model.to_owned() }
             }
             _ => {
-                return Err(Error::new(Kind::NotConfigured, format!("The embedding model `{name}` is not available here."))
-                    .hint("Serve it with `docent serve`, or use a collection whose model a provider offers."));
+                return Err(Error::new(
+                    Kind::NotConfigured,
+                    format!("The embedding model `{name}` is not available here."),
+                )
+                .hint("Serve it with `docent serve`, or use a collection whose model a provider offers."));
             }
         };
         Ok(Embedder { name: name.to_owned(), model })

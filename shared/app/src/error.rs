@@ -81,7 +81,9 @@ impl Error {
             self.kind,
             Kind::DatabaseUnavailable
                 | Kind::StorageUnavailable
-                | Kind::Provider("provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated")
+                | Kind::Provider(
+                    "provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated"
+                )
         )
     }
 }
@@ -117,9 +119,13 @@ impl Kind {
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Provider("provider_rate_limited") => StatusCode::TOO_MANY_REQUESTS,
-            Kind::Provider("provider_auth" | "provider_quota" | "provider_rejected") => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Provider("provider_auth" | "provider_quota" | "provider_rejected") => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Kind::Provider(_) => StatusCode::BAD_GATEWAY,
-            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::NotConfigured => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -127,7 +133,9 @@ impl Kind {
     fn hint(&self) -> &'static str {
         match self {
             Kind::InvalidRequest => "Correct the request and send it again.",
-            Kind::Unauthorized => "Send `Authorization: Bearer docent_sk_…` with a token that is neither expired nor revoked.",
+            Kind::Unauthorized => {
+                "Send `Authorization: Bearer docent_sk_…` with a token that is neither expired nor revoked."
+            }
             Kind::Forbidden => "Use a token that has the scope for this.",
             Kind::NotFound => "Check the address and the id.",
             Kind::MethodNotAllowed => "Use one of the methods named in the `Allow` header.",
@@ -137,7 +145,9 @@ impl Kind {
             Kind::DatabaseUnavailable | Kind::StorageUnavailable => "Try again in a few seconds.",
             Kind::Document(_) => "Correct the document and upload it again.",
             Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",
-            Kind::NotConfigured => "The operator must complete the configuration; `docent doctor` names what is missing.",
+            Kind::NotConfigured => {
+                "The operator must complete the configuration; `docent doctor` names what is missing."
+            }
             Kind::Internal => "Try again; if it stays, report the request id.",
         }
     }

@@ -11,6 +11,11 @@ use crate::config::Environment;
 /// debug or trace.
 pub fn start(environment: &Environment) {
     let level = environment.get("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_target(false).with_writer(std::io::stderr);
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(false)
+        .with_writer(std::io::stderr);
     let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
 }

@@ -59,7 +59,11 @@ impl TokenWire {
     }
 }
 
-async fn create_token(State(app): State<App>, caller: Caller, Json(new): Json<NewTokenWire>) -> Result<(StatusCode, Json<TokenWire>)> {
+async fn create_token(
+    State(app): State<App>,
+    caller: Caller,
+    Json(new): Json<NewTokenWire>,
+) -> Result<(StatusCode, Json<TokenWire>)> {
     caller.require(Scope::Admin)?;
     let scopes: Option<Vec<Scope>> = new.scopes.iter().map(|text| Scope::parse(text)).collect();
     let scopes = scopes.filter(|scopes| !scopes.is_empty());
@@ -68,7 +72,13 @@ async fn create_token(State(app): State<App>, caller: Caller, Json(new): Json<Ne
         return Err(Error::invalid("`name` holds 1 to 200 characters."));
     }
     let minted = token::mint(caller.tenant, &app.clock);
-    let row = NewToken { id: app.clock.uuid(), name: &new.name, scopes: &scopes, expires_at: new.expires_at, minted: &minted };
+    let row = NewToken {
+        id: app.clock.uuid(),
+        name: &new.name,
+        scopes: &scopes,
+        expires_at: new.expires_at,
+        minted: &minted,
+    };
     let tx = app.db.tenant(caller.tenant).await?;
     let stored = tx.finish(store::insert(&tx, row)).await?;
     Ok((StatusCode::CREATED, Json(TokenWire::from(stored, Some(minted.text.expose_secret().to_owned())))))

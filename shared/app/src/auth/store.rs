@@ -11,7 +11,7 @@ pub async fn verify(tx: &TenantTx, hash: &[u8; 32]) -> Result<Option<Caller>> {
     // `last_used_at` moves at most once a minute, so that a busy token is not a hot row.
     let sql = "with held as (
                  select k.tenant_id, k.id, k.scopes, k.last_used_at
-                 from token k join tenant t on t.tenant_id = k.tenant_id and t.disabled_at is null
+                 from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
                  where k.tenant_id = $1 and k.hash = $2 and k.revoked_at is null
                    and (k.expires_at is null or k.expires_at > now())
                ), used as (

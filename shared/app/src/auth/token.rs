@@ -40,7 +40,8 @@ pub fn mint(tenant: TenantId, clock: &Clock) -> Minted {
 pub fn claim(text: &SecretString) -> Option<TenantId> {
     let text = text.expose_secret();
     let (tenant, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
-    let well_formed = tenant.len() == 32 && secret.len() == RANDOM + CHECKSUM && secret.bytes().all(|b| b.is_ascii_alphanumeric());
+    let well_formed =
+        tenant.len() == 32 && secret.len() == RANDOM + CHECKSUM && secret.bytes().all(|b| b.is_ascii_alphanumeric());
     let (body, sum) = text.split_at_checked(text.len().checked_sub(CHECKSUM)?)?;
     (well_formed && checksum(body) == sum).then(|| Uuid::try_parse(tenant).ok().map(TenantId))?
 }

@@ -60,7 +60,11 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let query = search::Query::new(&question.text, &bot, &embedder, search::DEFAULT_LIMIT).await?;
 
     let title: String = question.text.chars().take(80).collect();
-    let [conversation, user_message, message] = [(); 3].map(|()| app.clock.uuid());
+    let conversation = app.clock.uuid();
+    // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
+    let mut ids = [app.clock.uuid(), app.clock.uuid()];
+    ids.sort_unstable();
+    let [user_message, message] = ids;
     let opening = Opening {
         conversation,
         client_id: &question.conversation,
@@ -85,8 +89,11 @@ fn answerer(app: &App, caller: &Caller, bot: &Bot, keys: &[Sealed]) -> Result<An
     }
     let sealed = keys.iter().find(|key| key.provider == bot.provider);
     let sealed = sealed.ok_or_else(|| {
-        Error::new(crate::error::Kind::Provider("provider_auth"), format!("There is no key for the provider `{}`.", bot.provider))
-            .hint(format!("Save one with PUT /api/keys/{}, or set the bot's provider to `extractive`.", bot.provider))
+        Error::new(
+            crate::error::Kind::Provider("provider_auth"),
+            format!("There is no key for the provider `{}`.", bot.provider),
+        )
+        .hint(format!("Save one with PUT /api/keys/{}, or set the bot's provider to `extractive`.", bot.provider))
     })?;
     Ok(Answerer::Model(keys::endpoint(app, caller.tenant, sealed)?))
 }

@@ -31,7 +31,11 @@ pub fn answer(question: &str, hits: &[Hit]) -> String {
             chosen.push(sentence);
         }
     }
-    chosen.iter().map(|sentence| format!("“{}” [{}]", shortened(sentence.text), sentence.hit + 1)).collect::<Vec<_>>().join("\n\n")
+    chosen
+        .iter()
+        .map(|sentence| format!("“{}” [{}]", shortened(sentence.text), sentence.hit + 1))
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 struct Sentence<'a> {
@@ -77,7 +81,12 @@ fn shortened(text: &str) -> String {
     if flat.len() <= LONGEST {
         return flat;
     }
-    let cut = flat.char_indices().take_while(|(at, _)| *at <= LONGEST).filter(|(_, c)| *c == ' ').last().map_or(LONGEST, |(at, _)| at);
+    let cut = flat
+        .char_indices()
+        .take_while(|(at, _)| *at <= LONGEST)
+        .filter(|(_, c)| *c == ' ')
+        .last()
+        .map_or(LONGEST, |(at, _)| at);
     let cut = (0..=cut).rev().find(|at| flat.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…", &flat[..cut])
 }

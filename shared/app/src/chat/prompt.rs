@@ -28,7 +28,11 @@ fn passages(hits: &[Hit]) -> String {
     for (index, hit) in hits.iter().enumerate() {
         let page = hit.page_first.map(|page| format!(", page {page}")).unwrap_or_default();
         let body = fenced(&hit.text);
-        text.push_str(&format!("<passage id=\"{}\" source=\"{}{page}\">\n{body}\n</passage>\n", index + 1, fenced(&hit.filename)));
+        text.push_str(&format!(
+            "<passage id=\"{}\" source=\"{}{page}\">\n{body}\n</passage>\n",
+            index + 1,
+            fenced(&hit.filename)
+        ));
     }
     text
 }

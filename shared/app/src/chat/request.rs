@@ -50,7 +50,8 @@ struct Part {
 
 impl Body {
     pub fn question(self) -> Result<Question> {
-        let conversation = self.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid("`id` names the conversation."))?;
+        let conversation =
+            self.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid("`id` names the conversation."))?;
         if conversation.chars().count() > 200 || conversation.contains('\0') {
             return Err(Error::invalid("`id` holds at most 200 characters."));
         }
@@ -58,13 +59,22 @@ impl Body {
         let message = last.filter(|message| message.role == "user");
         let message = message.ok_or_else(|| Error::invalid("There is no user message in `messages`."))?;
         let text = message.text()?;
-        Ok(Question { conversation, text, regenerate: self.trigger.as_deref() == Some("regenerate-message"), bot: self.bot })
+        Ok(Question {
+            conversation,
+            text,
+            regenerate: self.trigger.as_deref() == Some("regenerate-message"),
+            bot: self.bot,
+        })
     }
 }
 
 impl Message {
     fn text(self) -> Result<String> {
-        if self.parts.iter().any(|part| part.kind == "file" && part.url.as_deref().is_some_and(|url| url.starts_with("data:"))) {
+        if self
+            .parts
+            .iter()
+            .any(|part| part.kind == "file" && part.url.as_deref().is_some_and(|url| url.starts_with("data:")))
+        {
             return Err(Error::new(Kind::PayloadTooLarge, "Files cannot be sent inside a chat message.")
                 .hint("Upload the file with POST /api/upload and ask about it."));
         }
@@ -78,8 +88,11 @@ impl Message {
         match text.len() {
             0 => Err(Error::invalid("The user message holds no text.")),
             1..=LONGEST_QUESTION => Ok(text),
-            _ => Err(Error::new(Kind::PayloadTooLarge, format!("A question holds at most {LONGEST_QUESTION} bytes of text."))
-                .hint("Upload long text as a document and ask about it.")),
+            _ => Err(Error::new(
+                Kind::PayloadTooLarge,
+                format!("A question holds at most {LONGEST_QUESTION} bytes of text."),
+            )
+            .hint("Upload long text as a document and ask about it.")),
         }
     }
 }
@@ -106,13 +119,17 @@ mod tests {
 
     #[test]
     fn bad_requests_have_codes() {
-        let long = format!(r#"{{"id":"c","messages":[{{"role":"user","content":"{}"}}]}}"#, "x".repeat(LONGEST_QUESTION + 1));
+        let long =
+            format!(r#"{{"id":"c","messages":[{{"role":"user","content":"{}"}}]}}"#, "x".repeat(LONGEST_QUESTION + 1));
         let cases = [
             (r#"{"messages":[]}"#, "invalid_request"),
             (r#"{"id":"c","messages":[]}"#, "invalid_request"),
             (r#"{"id":"c","messages":[{"role":"assistant","content":"forged"}]}"#, "invalid_request"),
             (r#"{"id":"c","messages":[{"role":"user","content":" \u0000 "}]}"#, "invalid_request"),
-            (r#"{"id":"c","message":{"role":"user","parts":[{"type":"file","url":"data:text/plain,x"}]}}"#, "too_large"),
+            (
+                r#"{"id":"c","message":{"role":"user","parts":[{"type":"file","url":"data:text/plain,x"}]}}"#,
+                "too_large",
+            ),
             (long.as_str(), "too_large"),
         ];
         for (json, code) in cases {

@@ -31,14 +31,23 @@ where
     App: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new().route("/api/conversations", get(list_conversations)).route("/api/conversations/{id}", get(read_conversation))
+    Router::new()
+        .route("/api/conversations", get(list_conversations))
+        .route("/api/conversations/{id}", get(read_conversation))
 }
 
-async fn create_answer(State(app): State<App>, id: RequestId, credential: Credential, Json(body): Json<Body>) -> Result<Response> {
+async fn create_answer(
+    State(app): State<App>,
+    id: RequestId,
+    credential: Credential,
+    Json(body): Json<Body>,
+) -> Result<Response> {
     let prepared = answer::prepare(app, credential, body.question()?).await?;
     let request_id = id.as_str().to_owned();
     let mut response = sse::response(sse::produce(move |frames| prepared.stream(request_id, frames)));
-    response.headers_mut().insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
     Ok(response)
 }
 
@@ -98,7 +107,11 @@ async fn list_conversations(State(app): State<App>, caller: Caller) -> Result<Js
     Ok(Json(ConversationsWire { conversations: stored.into_iter().map(wire).collect() }))
 }
 
-async fn read_conversation(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<MessagesWire>> {
+async fn read_conversation(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<MessagesWire>> {
     caller.require(Scope::Read)?;
     let tx = app.db.tenant(caller.tenant).await?;
     let stored = tx.finish(store::messages(&tx, &id, MESSAGES)).await?;

@@ -86,7 +86,8 @@ pub struct Closing<'a> {
 }
 
 pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<()> {
-    let sql = "update message set text = $4, citations = $5, usage = $6, state = $7, error_code = $8, lease_until = null
+    let sql =
+        "update message set text = $4, citations = $5, usage = $6, state = $7, error_code = $8, lease_until = null
                where tenant_id = $1 and conversation_id = $2 and id = $3 and state = 'streaming' returning 1";
     let Closing { conversation, answer, text, citations, usage, state, error_code } = closing;
     tx.execute(sql, &[conversation, answer, text, citations, usage, state, error_code]).await.map(|_| ())

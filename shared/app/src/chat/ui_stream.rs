@@ -13,17 +13,44 @@ use crate::search::Hit;
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Chunk<'a> {
-    Start { message_id: Uuid, message_metadata: Value },
+    Start {
+        message_id: Uuid,
+        message_metadata: Value,
+    },
     StartStep,
-    SourceDocument { source_id: String, media_type: &'a str, title: &'a str, filename: &'a str, provider_metadata: Value },
-    TextStart { id: &'a str },
-    TextDelta { id: &'a str, delta: &'a str },
-    TextEnd { id: &'a str },
-    DataCitations { id: &'a str, data: Vec<Value> },
-    DataRefusal { id: &'a str, data: Value },
+    SourceDocument {
+        source_id: String,
+        media_type: &'a str,
+        title: &'a str,
+        filename: &'a str,
+        provider_metadata: Value,
+    },
+    TextStart {
+        id: &'a str,
+    },
+    TextDelta {
+        id: &'a str,
+        delta: &'a str,
+    },
+    TextEnd {
+        id: &'a str,
+    },
+    DataCitations {
+        id: &'a str,
+        data: Vec<Value>,
+    },
+    DataRefusal {
+        id: &'a str,
+        data: Value,
+    },
     FinishStep,
-    Finish { finish_reason: &'a str, message_metadata: Value },
-    Error { error_text: String },
+    Finish {
+        finish_reason: &'a str,
+        message_metadata: Value,
+    },
+    Error {
+        error_text: String,
+    },
 }
 
 /// The text part's id; there is one text part per message.

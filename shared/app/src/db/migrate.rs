@@ -81,8 +81,11 @@ async fn apply(client: &Client, plan: Plan) -> Result<Report> {
         match done.get(migration.name) {
             Some(recorded) if *recorded == hash => report.already += 1,
             Some(_) => {
-                return Err(Error::new(Kind::Conflict, format!("migration_drift: {} differs from what ran.", migration.name))
-                    .hint("Restore the file as released and put the change into a new migration."));
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("migration_drift: {} differs from what ran.", migration.name),
+                )
+                .hint("Restore the file as released and put the change into a new migration."));
             }
             None => {
                 if plan == Plan::Apply {
@@ -105,21 +108,25 @@ async fn run_one(client: &Client, migration: &Migration, hash: &[u8]) -> Result<
         client.batch_execute("commit").await
     };
     outcome.await.map_err(|source| {
-        let detail = format!("Migration {} failed: {}.", migration.name, source.as_db_error().map_or("", |db| db.message()));
-        Error::new(Kind::Conflict, detail).hint("Nothing of it was kept; correct the cause and run it again.").because(source)
+        let detail =
+            format!("Migration {} failed: {}.", migration.name, source.as_db_error().map_or("", |db| db.message()));
+        Error::new(Kind::Conflict, detail)
+            .hint("Nothing of it was kept; correct the cause and run it again.")
+            .because(source)
     })
 }
 
 /// Gives `docent_app` the password that the functions' own URL carries.
 async fn admit_app(client: &Client, url: &str) -> Result<()> {
-    let config: tokio_postgres::Config =
-        url.parse().map_err(|source: tokio_postgres::Error| Error::invalid("DATABASE_URL is not a Postgres URL.").because(source))?;
+    let config: tokio_postgres::Config = url.parse().map_err(|source: tokio_postgres::Error| {
+        Error::invalid("DATABASE_URL is not a Postgres URL.").because(source)
+    })?;
     let (Some("docent_app"), Some(password)) = (config.get_user(), config.get_password()) else {
         return Ok(());
     };
-    let password = std::str::from_utf8(password).map_err(|_| Error::invalid("The password in DATABASE_URL is not UTF-8."))?;
-    let quoted: String =
-        client.query_one("select quote_literal($1)", &[&password]).await.map_err(failed)?.get(0);
+    let password =
+        std::str::from_utf8(password).map_err(|_| Error::invalid("The password in DATABASE_URL is not UTF-8."))?;
+    let quoted: String = client.query_one("select quote_literal($1)", &[&password]).await.map_err(failed)?.get(0);
     // `alter role` takes no parameters; the literal was quoted by the server itself.
     client.batch_execute(&format!("alter role docent_app login password {quoted}")).await.map_err(failed)
 }

@@ -88,7 +88,9 @@ impl Db {
                 client.query_typed("select tenant_id, id from control.due_hints($1)", &[(&most, Type::INT4)]).await
             }
             Control::StuckDocuments(most) => {
-                client.query_typed("select tenant_id, id from control.stuck_documents($1)", &[(&most, Type::INT4)]).await
+                client
+                    .query_typed("select tenant_id, id from control.stuck_documents($1)", &[(&most, Type::INT4)])
+                    .await
             }
             Control::UnsweptTenants(before, most) => {
                 let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
@@ -124,7 +126,12 @@ pub enum Control {
 }
 
 /// Runs once per connection: refuses a role that row security would not bind, and learns pgvector's type id.
-async fn greet(client: &tokio_postgres::Client, role: Role, unchecked: bool, seen: &OnceLock<Type>) -> Result<(), String> {
+async fn greet(
+    client: &tokio_postgres::Client,
+    role: Role,
+    unchecked: bool,
+    seen: &OnceLock<Type>,
+) -> Result<(), String> {
     if role == Role::Operator {
         client.batch_execute("set role docent_operator").await.map_err(|error| error.to_string())?;
     }
@@ -144,7 +151,9 @@ async fn greet(client: &tokio_postgres::Client, role: Role, unchecked: bool, see
     };
     if !reason.is_empty() && !unchecked {
         let name: String = row.get(4);
-        return Err(format!("role_refused: {name} {reason}; DATABASE_URL must log in as docent_app (see `docent migrate`)"));
+        return Err(format!(
+            "role_refused: {name} {reason}; DATABASE_URL must log in as docent_app (see `docent migrate`)"
+        ));
     }
     let oid: u32 = row.get(3);
     if oid == 0 {
@@ -164,7 +173,8 @@ fn tls() -> rustls::ClientConfig {
 
 fn unavailable(source: deadpool_postgres::PoolError) -> Error {
     if let deadpool_postgres::PoolError::PostCreateHook(HookError::Message(message)) = &source {
-        return Error::new(Kind::NotConfigured, "The database refused to be used as configured.").because(message.to_string());
+        return Error::new(Kind::NotConfigured, "The database refused to be used as configured.")
+            .because(message.to_string());
     }
     Error::new(Kind::DatabaseUnavailable, "The database does not answer.").because(source)
 }
@@ -173,7 +183,13 @@ fn unavailable(source: deadpool_postgres::PoolError) -> Error {
 pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
     use tokio_postgres::error::SqlState;
     let refused = source.code().is_some_and(|code| {
-        !matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW | SqlState::TOO_MANY_CONNECTIONS)
+        !matches!(
+            *code,
+            SqlState::ADMIN_SHUTDOWN
+                | SqlState::CRASH_SHUTDOWN
+                | SqlState::CANNOT_CONNECT_NOW
+                | SqlState::TOO_MANY_CONNECTIONS
+        )
     });
     // Text that Postgres cannot store, such as U+0000: the caller's mistake, wherever it came in.
     if matches!(source.code(), Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER)) {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::Object;
 use futures_util::future::join;
-use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{Door, Param, failed};
 use crate::auth::TenantId;
@@ -63,22 +63,6 @@ impl TenantTx {
         Ok(self.query(sql, params).await?.len())
     }
 
-    /// Streams rows in by binary `copy`: the fastest way to store a batch of chunks.
-    pub async fn copy_in(&self, sql: &str, types: &[Type], rows: &[Vec<&(dyn ToSql + Sync)>]) -> Result<u64> {
-        let client = self.client()?;
-        let sink = client.copy_in(sql).await.map_err(failed)?;
-        let writer = tokio_postgres::binary_copy::BinaryCopyInWriter::new(sink, types);
-        futures_util::pin_mut!(writer);
-        for row in rows {
-            writer.as_mut().write(row).await.map_err(failed)?;
-        }
-        writer.finish().await.map_err(failed)
-    }
-
-    pub fn vector_type(&self) -> Type {
-        self.vector.clone()
-    }
-
     /// Runs `work` and sends the commit right behind its statements, in the same trip. Only for work that sends all
     /// it has at once: a statement that comes after the commit is refused.
     pub async fn finish<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -118,4 +102,3 @@ impl Drop for TenantTx {
         }
     }
 }
-

@@ -133,7 +133,13 @@ pub async fn create(app: &App, objects: &Objects, tenant: TenantId, new: NewDocu
     let put = Put { key: &key, content_type, size: new.size, sha256: new.sha256 };
     let signed = objects.presign_put(&put, app.clock.now(), UPLOAD_VALID).await?;
     let tx = app.db.tenant(tenant).await?;
-    let row = store::NewRow { id, filename: &filename, content_type: new.content_type.as_deref(), size: new.size as i64, key: &key };
+    let row = store::NewRow {
+        id,
+        filename: &filename,
+        content_type: new.content_type.as_deref(),
+        size: new.size as i64,
+        key: &key,
+    };
     match tx.finish(store::insert(&tx, row)).await? {
         true => Ok((id, signed)),
         false => Err(Error::new(Kind::Conflict, "This tenant has no collection to put documents into.")),
@@ -147,7 +153,12 @@ pub async fn complete(app: &App, tenant: TenantId, id: Uuid) -> Result<Status> {
 }
 
 /// A page of living documents, newest first, and where the next one begins.
-pub async fn list(app: &App, tenant: TenantId, after: Option<Cursor>, limit: i64) -> Result<(Vec<Document>, Option<Cursor>)> {
+pub async fn list(
+    app: &App,
+    tenant: TenantId,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<(Vec<Document>, Option<Cursor>)> {
     let tx = app.db.tenant(tenant).await?;
     let mut page = tx.finish(store::list(&tx, after, limit + 1)).await?;
     let more = page.len() as i64 > limit;
@@ -173,11 +184,16 @@ pub async fn delete(app: &App, tenant: TenantId, id: Uuid) -> Result<()> {
 
 fn admit_size(size: u64, limit: u64) -> Result<()> {
     if size == 0 {
-        return Err(Error::new(Kind::Document("empty_file"), "The file is empty.").hint("Choose a file that holds text."));
+        return Err(
+            Error::new(Kind::Document("empty_file"), "The file is empty.").hint("Choose a file that holds text.")
+        );
     }
     if size > limit {
-        return Err(Error::new(Kind::PayloadTooLarge, format!("The file has {size} bytes; the limit is {limit} bytes."))
-            .hint("Split the document, or ask the operator to raise MAX_UPLOAD_BYTES."));
+        return Err(Error::new(
+            Kind::PayloadTooLarge,
+            format!("The file has {size} bytes; the limit is {limit} bytes."),
+        )
+        .hint("Split the document, or ask the operator to raise MAX_UPLOAD_BYTES."));
     }
     Ok(())
 }
@@ -192,6 +208,9 @@ mod tests {
             assert_eq!(admit_size(size, 10).err().map(|error| error.code()), code, "{size}");
         }
         let error = admit_size(11, 10).unwrap_err();
-        assert_eq!((error.status().as_u16(), error.detail.as_ref()), (413, "The file has 11 bytes; the limit is 10 bytes."));
+        assert_eq!(
+            (error.status().as_u16(), error.detail.as_ref()),
+            (413, "The file has 11 bytes; the limit is 10 bytes.")
+        );
     }
 }

@@ -14,7 +14,10 @@ where
     App: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new().route("/api/health/ping", get(ping)).route("/api/health", get(health)).route("/api/health/ready", get(health))
+    Router::new()
+        .route("/api/health/ping", get(ping))
+        .route("/api/health", get(health))
+        .route("/api/health/ready", get(health))
 }
 
 #[derive(Serialize)]

@@ -57,7 +57,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
-        query.map(|axum::extract::Query(value)| Query(value)).map_err(|rejection: QueryRejection| Error::invalid(rejection.body_text()))
+        query
+            .map(|axum::extract::Query(value)| Query(value))
+            .map_err(|rejection: QueryRejection| Error::invalid(rejection.body_text()))
     }
 }
 
@@ -77,7 +79,8 @@ const LONGEST_ID: usize = 64;
 impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> RequestId {
         let plain = |text: &&str| {
-            (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+            (1..=LONGEST_ID).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
         };
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(plain);
         RequestId(given.map_or_else(|| Clock::system().uuid().simple().to_string(), str::to_owned))

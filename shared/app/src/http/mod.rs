@@ -51,7 +51,12 @@ fn cors() -> CorsLayer {
             axum::http::Method::PATCH,
             axum::http::Method::DELETE,
         ]))
-        .allow_headers(AllowHeaders::list([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH, REQUEST_ID]))
+        .allow_headers(AllowHeaders::list([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            REQUEST_ID,
+        ]))
         .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(600))
 }

@@ -79,7 +79,11 @@ impl From<Hit> for HitWire {
     }
 }
 
-async fn search(State(app): State<App>, credential: Credential, Json(asked): Json<SearchWire>) -> Result<Json<HitsWire>> {
+async fn search(
+    State(app): State<App>,
+    credential: Credential,
+    Json(asked): Json<SearchWire>,
+) -> Result<Json<HitsWire>> {
     let query = asked.query.trim();
     if query.is_empty() || query.len() > LONGEST_QUERY {
         return Err(Error::invalid(format!("`query` holds 1 to {LONGEST_QUERY} bytes of text.")));

@@ -51,7 +51,11 @@ async fn nothing_found_is_a_refusal_without_a_model() {
 
     let reply = client.ask("c1", "Who painted the ceiling of that chapel in Rome?").await;
     let chunks = reply.chunks();
-    assert!(chunks.iter().any(|chunk| chunk["type"] == "data-refusal" && chunk["data"]["code"] == "nothing_found"), "{}", reply.text());
+    assert!(
+        chunks.iter().any(|chunk| chunk["type"] == "data-refusal" && chunk["data"]["code"] == "nothing_found"),
+        "{}",
+        reply.text()
+    );
     assert_eq!(chunks.last().unwrap()["type"], "finish");
     assert!(!chunks.iter().any(|chunk| chunk["type"] == "source-document"));
     let stored = client.get("/api/conversations/c1").await.json();
@@ -73,7 +77,8 @@ async fn a_regenerated_answer_takes_the_place_of_the_last() {
     world.ready(&client, "moon.md", MOON.as_bytes()).await;
     client.ask("c", "What causes tides?").await;
     let message = json!({ "role": "user", "parts": [{ "type": "text", "text": "What causes tides?" }] });
-    let again = client.post("/api/chat", json!({ "id": "c", "messages": [message], "trigger": "regenerate-message" })).await;
+    let again =
+        client.post("/api/chat", json!({ "id": "c", "messages": [message], "trigger": "regenerate-message" })).await;
     assert_eq!(again.chunks().last().unwrap()["type"], "finish");
     let roles = |value: &serde_json::Value| {
         value["messages"].as_array().unwrap().iter().map(|m| m["role"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -91,12 +96,23 @@ async fn bad_questions_are_http_errors() {
         (json!({}), 400, "invalid_request"),
         (json!({ "id": "c", "messages": [] }), 400, "invalid_request"),
         (json!({ "id": "c", "messages": "x" }), 400, "invalid_request"),
-        (json!({ "id": "c", "bot": uuid::Uuid::nil(), "messages": [{ "role": "user", "content": "hi" }] }), 404, "not_found"),
+        (
+            json!({ "id": "c", "bot": uuid::Uuid::nil(), "messages": [{ "role": "user", "content": "hi" }] }),
+            404,
+            "not_found",
+        ),
     ];
     for (body, status, code) in cases {
         let reply = client.post("/api/chat", body.clone()).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{body}");
     }
     assert_eq!(client.get("/api/chat/c/stream").await.status, 204);
-    assert_eq!(world.anon.post("/api/chat", json!({ "id": "c", "messages": [{ "role": "user", "content": "hi" }] })).await.code(), "unauthorized");
+    assert_eq!(
+        world
+            .anon
+            .post("/api/chat", json!({ "id": "c", "messages": [{ "role": "user", "content": "hi" }] }))
+            .await
+            .code(),
+        "unauthorized"
+    );
 }

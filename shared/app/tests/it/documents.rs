@@ -34,7 +34,9 @@ async fn an_upload_is_promised_exactly() {
     assert!((valid - 60..=valid).contains(&left), "{left}");
 
     let document = world.tenant_a.get(&format!("/api/documents/{document}")).await.json();
-    for (field, value) in [("filename", json!("a b.txt")), ("status", json!("uploading")), ("size", json!(5)), ("error", Value::Null)] {
+    for (field, value) in
+        [("filename", json!("a b.txt")), ("status", json!("uploading")), ("size", json!(5)), ("error", Value::Null)]
+    {
         assert_eq!(document[field], value, "{field}");
     }
     assert_eq!(document["progress"], json!({ "done": 0, "total": 0 }));
@@ -59,9 +61,15 @@ async fn what_cannot_work_is_refused_before_any_byte() {
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{new}");
     }
     let reply = world.tenant_a.post("/api/upload", json!({ "filename": "a.txt", "size": limit + 1 })).await;
-    assert!(reply.json()["detail"].as_str().unwrap().contains(&limit.to_string()), "the limit is named: {}", reply.text());
+    assert!(
+        reply.json()["detail"].as_str().unwrap().contains(&limit.to_string()),
+        "the limit is named: {}",
+        reply.text()
+    );
     assert_eq!(world.tenant_a.get("/api/documents").await.json(), json!({ "documents": [], "nextCursor": null }));
-    assert!(world.tenant_a.post("/api/upload", json!({ "filename": "a.txt", "size": limit })).await.status.is_success());
+    assert!(
+        world.tenant_a.post("/api/upload", json!({ "filename": "a.txt", "size": limit })).await.status.is_success()
+    );
 }
 
 #[tokio::test]
@@ -155,7 +163,10 @@ async fn progress_is_streamed_until_it_is_settled() {
     let client = world.tenant_a.clone();
     let id = world.upload(&client, "a.txt", TEXT).await;
     let path = format!("/api/documents/{id}/events");
-    let watcher = { let (client, path) = (client.clone(), path.clone()); async move { client.get(&path).await } };
+    let watcher = {
+        let (client, path) = (client.clone(), path.clone());
+        async move { client.get(&path).await }
+    };
     let (stream, ()) = tokio::join!(watcher, world.settle());
     assert_eq!(stream.headers["content-type"], "text/event-stream");
     let statuses: Vec<Value> = stream.chunks().iter().map(|document| document["status"].clone()).collect();
@@ -190,12 +201,19 @@ async fn a_deleted_document_is_gone_from_every_answer_at_once() {
     let path = format!("/api/documents/{id}");
     assert_eq!(client.delete(&path).await.status, 204);
     assert!(!hits().await.contains(&id));
-    for reply in [client.get(&path).await, client.delete(&path).await, client.post(&format!("/api/upload/{id}/complete"), json!({})).await] {
+    for reply in [
+        client.get(&path).await,
+        client.delete(&path).await,
+        client.post(&format!("/api/upload/{id}/complete"), json!({})).await,
+    ] {
         assert_eq!(reply.code(), "not_found");
     }
     assert_eq!(client.get("/api/documents").await.json()["documents"], json!([]));
     let admin = world.admin().await;
-    let left = admin.query_one("select sum(chunks)::int8, sum(length)::int8, count(*) from collection_delta", &[]).await.unwrap();
+    let left = admin
+        .query_one("select sum(chunks)::int8, sum(length)::int8, count(*) from collection_delta", &[])
+        .await
+        .unwrap();
     assert_eq!((left.get::<_, i64>(0), left.get::<_, i64>(1), left.get::<_, i64>(2)), (0, 0, 2));
 }
 

@@ -23,10 +23,18 @@ async fn health_says_whether_the_database_answers() {
     assert_eq!(reply.status, 503);
     assert_snapshot!(reply.text(), @r#"{"status":"fail","healthy":false,"version":"0.1.0","checks":{"postgres":[{"status":"fail","output":"database_unavailable"}]}}"#);
     assert_eq!(down.get("/api/health/ping").await.status, 200);
-    assert_eq!(world.tenant_a.through(&function::everything({
-        let app = App::new(&environment).unwrap();
-        function::Files::new(&environment, app).unwrap()
-    })).get("/api/documents").await.code(), "database_unavailable");
+    assert_eq!(
+        world
+            .tenant_a
+            .through(&function::everything({
+                let app = App::new(&environment).unwrap();
+                function::Files::new(&environment, app).unwrap()
+            }))
+            .get("/api/documents")
+            .await
+            .code(),
+        "database_unavailable"
+    );
 }
 
 #[tokio::test]

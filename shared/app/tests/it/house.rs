@@ -41,7 +41,8 @@ fn product(folder: &str) -> Vec<(String, String)> {
 
 /// Files below `folder` whose code names `word` although `allowed` says no.
 fn trespassers(folder: &str, word: &str, allowed: impl Fn(&str) -> bool) -> Vec<String> {
-    let code = |text: &str| text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains(word));
+    let code =
+        |text: &str| text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains(word));
     product(folder).into_iter().filter(|(name, text)| code(text) && !allowed(name)).map(|(name, _)| name).collect()
 }
 
@@ -52,9 +53,15 @@ fn none(trespassers: Vec<String>, rule: &str) {
 #[test]
 fn axum_stays_at_the_doors() {
     let doors = |name: &str| {
-        name.contains("/http/") || name.ends_with("/routes.rs") || name == "shared/app/src/auth/extract.rs" || name == "shared/app/src/function.rs"
+        name.contains("/http/")
+            || name.ends_with("/routes.rs")
+            || name == "shared/app/src/auth/extract.rs"
+            || name == "shared/app/src/function.rs"
     };
-    none(trespassers("shared/app/src", "axum", doors), "axum belongs to http/, routes.rs, auth's extractor and function.rs");
+    none(
+        trespassers("shared/app/src", "axum", doors),
+        "axum belongs to http/, routes.rs, auth's extractor and function.rs",
+    );
     none(trespassers("shared/llm/src", "axum", |_| false), "docent-llm knows no web framework");
     none(trespassers("shared/text/src", "axum", |_| false), "docent-text knows no web framework");
 }
@@ -62,21 +69,30 @@ fn axum_stays_at_the_doors() {
 #[test]
 fn only_stores_speak_to_postgres() {
     let stores = |name: &str| name.contains("/db/") || name.contains("/store") || name == "shared/app/src/config.rs";
-    none(trespassers("shared/app/src", "tokio_postgres", stores), "tokio_postgres belongs to db/, */store.rs and the URL check of config.rs");
+    none(
+        trespassers("shared/app/src", "tokio_postgres", stores),
+        "tokio_postgres belongs to db/, */store.rs and the URL check of config.rs",
+    );
     none(trespassers("shared/llm/src", "tokio_postgres", |_| false), "docent-llm has no database");
     none(trespassers("shared/text/src", "tokio_postgres", |_| false), "docent-text has no database");
 }
 
 #[test]
 fn one_transport_speaks_to_providers() {
-    none(trespassers("shared/llm/src", "reqwest", |name| name == "shared/llm/src/transport.rs"), "reqwest belongs to transport.rs");
+    none(
+        trespassers("shared/llm/src", "reqwest", |name| name == "shared/llm/src/transport.rs"),
+        "reqwest belongs to transport.rs",
+    );
     none(trespassers("shared/app/src", "reqwest", |_| false), "the product reaches providers through docent-llm");
 }
 
 #[test]
 fn one_file_reads_the_environment() {
     for word in ["env::var", "env::vars"] {
-        none(trespassers("shared", word, |name| name == "shared/app/src/config.rs"), "the environment belongs to config.rs");
+        none(
+            trespassers("shared", word, |name| name == "shared/app/src/config.rs"),
+            "the environment belongs to config.rs",
+        );
         none(trespassers("api", word, |_| false), "the environment belongs to config.rs");
         none(trespassers("functions/src", word, |_| false), "the environment belongs to config.rs");
     }
@@ -86,7 +102,10 @@ fn one_file_reads_the_environment() {
 fn tenants_are_minted_by_auth_and_by_stored_rows_alone() {
     let minters = |name: &str| name.starts_with("shared/app/src/auth/") || name.starts_with("shared/app/src/ingest/");
     none(trespassers("shared/app/src", "TenantId::stored", minters), "only auth and ingest mint tenants");
-    none(trespassers("shared/app/src", "TenantId::create", |name| name.starts_with("shared/app/src/auth/")), "only the operator creates tenants");
+    none(
+        trespassers("shared/app/src", "TenantId::create", |name| name.starts_with("shared/app/src/auth/")),
+        "only the operator creates tenants",
+    );
 }
 
 #[test]
@@ -95,7 +114,9 @@ fn store_functions_take_the_tenant_first() {
         if !name.ends_with("store.rs") && !name.contains("/store/") {
             continue;
         }
-        for line in text.lines().filter(|line| line.trim_start().starts_with("pub async fn") || line.trim_start().starts_with("pub(crate) async fn")) {
+        for line in text.lines().filter(|line| {
+            line.trim_start().starts_with("pub async fn") || line.trim_start().starts_with("pub(crate) async fn")
+        }) {
             let at = text.find(line).unwrap();
             let signature = &text[at..text.len().min(at + 200)];
             let arguments = signature.split_once('(').unwrap().1.trim_start();
@@ -106,14 +127,28 @@ fn store_functions_take_the_tenant_first() {
 
 #[test]
 fn rooms_never_reach_upwards() {
-    let rank = |room: &str| ["health", "auth", "keys", "limits", "usage", "bots", "documents", "ingest", "search", "chat"].iter().position(|r| *r == room);
+    let rank = |room: &str| {
+        ["health", "auth", "keys", "limits", "usage", "bots", "documents", "ingest", "search", "chat"]
+            .iter()
+            .position(|r| *r == room)
+    };
     let level = |room: &str| match room {
         "keys" | "limits" | "usage" => Some(2),
         "ingest" | "search" => Some(5),
-        other => rank(other).map(|at| match at { 0 => 0, 1 => 1, 5 => 3, 6 => 4, _ => 6 }),
+        other => rank(other).map(|at| match at {
+            0 => 0,
+            1 => 1,
+            5 => 3,
+            6 => 4,
+            _ => 6,
+        }),
     };
     for (name, text) in product("shared/app/src") {
-        let Some(room) = name.strip_prefix("shared/app/src/").and_then(|rest| rest.split_once('/')).map(|(room, _)| room) else { continue };
+        let Some(room) =
+            name.strip_prefix("shared/app/src/").and_then(|rest| rest.split_once('/')).map(|(room, _)| room)
+        else {
+            continue;
+        };
         let Some(own) = level(room) else { continue };
         for other in ["health", "auth", "keys", "usage", "bots", "documents", "ingest", "search", "chat"] {
             if other == room {
@@ -123,7 +158,10 @@ fn rooms_never_reach_upwards() {
             let named = code.iter().any(|line| line.contains(&format!("crate::{other}")));
             assert!(!named || level(other).unwrap() < own, "{name} reaches from {room} to {other}");
             for inner in ["routes", "store"] {
-                assert!(!code.iter().any(|line| line.contains(&format!("{other}::{inner}"))), "{name} goes through {other}::{inner}");
+                assert!(
+                    !code.iter().any(|line| line.contains(&format!("{other}::{inner}"))),
+                    "{name} goes through {other}::{inner}"
+                );
             }
         }
     }
@@ -132,8 +170,27 @@ fn rooms_never_reach_upwards() {
 /// Each reference to a tenant's table carries the tenant: as many predicates as there are tables, in every statement.
 #[test]
 fn every_statement_names_its_tenant() {
-    let tables = ["tenant", "token", "provider_key", "collection", "bot", "bot_collection", "document", "chunk", "embedding", "posting",
-        "collection_delta", "embedding_cache", "ingest_event", "conversation", "message", "stream_log", "usage_ledger", "rate_bucket", "idempotency"];
+    let tables = [
+        "tenant",
+        "token",
+        "provider_key",
+        "collection",
+        "bot",
+        "bot_collection",
+        "document",
+        "chunk",
+        "embedding",
+        "posting",
+        "collection_delta",
+        "embedding_cache",
+        "ingest_event",
+        "conversation",
+        "message",
+        "stream_log",
+        "usage_ledger",
+        "rate_bucket",
+        "idempotency",
+    ];
     let mut statements = Vec::new();
     for (name, text) in product("shared/app/src").into_iter().filter(|(name, _)| name.contains("/store")) {
         // Raw and plain string literals that hold a statement; `{COLUMNS}` and the like are harmless here.
@@ -150,8 +207,10 @@ fn every_statement_names_its_tenant() {
     }
     let mut checked = 0;
     for (name, statement) in statements {
-        let plain: String = statement.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
-        let words: Vec<&str> = plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
+        let plain: String =
+            statement.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
+        let words: Vec<&str> =
+            plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
         let read = |pair: &[&str]| ["from", "join", "update", "using"].contains(&pair[0]) && tables.contains(&pair[1]);
         let reads = words.windows(2).filter(|pair| read(pair)).count();
         let predicates = plain.matches("tenant_id = $1").count();

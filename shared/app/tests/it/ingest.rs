@@ -17,7 +17,14 @@ pub const TEXT: &[u8] = b"The Moon orbits the Earth at a mean distance of 384400
 
 /// Some hundred chunks: enough to stop a worker between two batches.
 fn long_text() -> Vec<u8> {
-    let line = |n: usize| format!("Section {n} describes valve {} of pump {}, which is inspected every {} days. ", n * 7, n % 13, n % 31 + 1);
+    let line = |n: usize| {
+        format!(
+            "Section {n} describes valve {} of pump {}, which is inspected every {} days. ",
+            n * 7,
+            n % 13,
+            n % 31 + 1
+        )
+    };
     (0..3000).map(line).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
@@ -95,7 +102,13 @@ async fn text_and_pdf_become_ready() {
     let hits = client.post("/api/search", json!({ "query": "Which harbour is named?" })).await.json();
     let hit = hits["hits"].as_array().unwrap().iter().find(|hit| hit["documentId"] == file.as_str()).cloned();
     assert!(hit.is_some_and(|hit| hit.to_string().contains("Rotterdam")), "{hits}");
-    let pages = admin.query("select page_first, page_last from chunk where document_id = $1 order by ordinal", &[&file.parse::<Uuid>().unwrap()]).await.unwrap();
+    let pages = admin
+        .query(
+            "select page_first, page_last from chunk where document_id = $1 order by ordinal",
+            &[&file.parse::<Uuid>().unwrap()],
+        )
+        .await
+        .unwrap();
     assert_eq!(pages.first().unwrap().get::<_, Option<i32>>(0), Some(1));
     assert_eq!(pages.last().unwrap().get::<_, Option<i32>>(1), Some(2));
     assert_eq!(count(&admin, "select count(*) from ingest_event").await, 0, "nothing is left to do");
@@ -163,7 +176,10 @@ async fn an_event_before_its_row_waits_for_it() {
     assert_eq!(world.files.ingest.due().await.unwrap(), 0, "there is still nothing to ingest");
     let later = "select count(*) from ingest_event where due_at > now() + interval '10 seconds' and attempts > 0";
     assert_eq!(count(&admin, later).await, 1, "the next try takes its time");
-    admin.batch_execute("insert into document select * from saved; update ingest_event set due_at = now()").await.unwrap();
+    admin
+        .batch_execute("insert into document select * from saved; update ingest_event set due_at = now()")
+        .await
+        .unwrap();
     assert_eq!(world.files.ingest.due().await.unwrap(), 1);
     assert_eq!(document(&client, &id).await["status"], "ready");
     assert_eq!(count(&admin, "select count(*) from ingest_event").await, 0);
@@ -176,7 +192,9 @@ async fn what_is_not_ours_is_acknowledged_and_leaves_nothing() {
     let id = world.ready(&client, "moon.txt", TEXT).await;
     let (own, foreign) = (world.tenant_a.tenant.uuid().simple(), world.tenant_b.tenant.uuid().simple());
     let document_key = id.parse::<Uuid>().unwrap();
-    let event = |bucket: &str, key: &str| json!({ "Records": [{ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": bucket }, "object": { "key": key } } }] }).to_string();
+    let event = |bucket: &str, key: &str| {
+        json!({ "Records": [{ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": bucket }, "object": { "key": key } } }] }).to_string()
+    };
     let admin = world.admin().await;
     for (bucket, key) in [
         ("docent", "holiday/photo.jpg".to_owned()),
@@ -192,7 +210,10 @@ async fn what_is_not_ours_is_acknowledged_and_leaves_nothing() {
     let key = format!("t/{foreign}/{}/1", document_key.simple());
     world.files.ingest.message(&event("docent", &key)).await.unwrap();
     assert_eq!(document(&client, &id).await["status"], "ready");
-    assert_eq!(count(&admin, "select count(*) from ingest_event e join document d on d.tenant_id = e.tenant_id").await, 0);
+    assert_eq!(
+        count(&admin, "select count(*) from ingest_event e join document d on d.tenant_id = e.tenant_id").await,
+        0
+    );
     admin.batch_execute("update ingest_event set created_at = now() - interval '2 days'").await.unwrap();
     assert_eq!(world.files.ingest.sweep().await.unwrap().forgotten, 1);
 }
@@ -205,13 +226,19 @@ async fn a_document_deleted_while_it_is_read_never_shows() {
     let event = world.take_events().await.remove(0);
     let admin = world.admin().await;
     let delete = async {
-        eventually("the first batch", async || count(&admin, "select stored_chunks::int8 from document").await > 0).await;
+        eventually("the first batch", async || count(&admin, "select stored_chunks::int8 from document").await > 0)
+            .await;
         assert_eq!(client.delete(&format!("/api/documents/{id}")).await.status, 204);
     };
     let (ingested, ()) = tokio::join!(world.files.ingest.message(&event), delete);
     ingested.unwrap();
-    let row = admin.query_one("select current_revision, stored_chunks < planned_chunks from document", &[]).await.unwrap();
-    assert_eq!((row.get::<_, Option<i32>>(0), row.get::<_, bool>(1)), (None, true), "the worker was stopped on its way");
+    let row =
+        admin.query_one("select current_revision, stored_chunks < planned_chunks from document", &[]).await.unwrap();
+    assert_eq!(
+        (row.get::<_, Option<i32>>(0), row.get::<_, bool>(1)),
+        (None, true),
+        "the worker was stopped on its way"
+    );
     let hits = client.post("/api/search", json!({ "query": "Which valve is inspected?" })).await;
     assert!(!hits.text().contains(&id), "{}", hits.text());
     assert_eq!(count(&admin, "select count(*) from collection_delta").await, 0);
@@ -240,10 +267,19 @@ async fn a_dead_worker_is_followed_by_one_that_goes_on() {
     let first = hash().await;
     world.files.ingest.message(&event).await.unwrap();
     assert_eq!(stored().await, before, "the lease of the dead still holds");
-    assert_eq!(count(&admin, "select count(*) from ingest_event where due_at > now()").await, 1, "and a hint remembers");
+    assert_eq!(
+        count(&admin, "select count(*) from ingest_event where due_at > now()").await,
+        1,
+        "and a hint remembers"
+    );
     assert_eq!(world.files.ingest.due().await.unwrap(), 0);
 
-    admin.batch_execute("update document set lease_until = now() - interval '1 second'; update ingest_event set due_at = now()").await.unwrap();
+    admin
+        .batch_execute(
+            "update document set lease_until = now() - interval '1 second'; update ingest_event set due_at = now()",
+        )
+        .await
+        .unwrap();
     assert!(world.files.ingest.due().await.unwrap() > 0);
     assert_eq!(document(&client, &id).await["status"], "ready");
     assert_eq!(hash().await, first, "what was stored is not stored again");
@@ -262,15 +298,29 @@ async fn worker_of_another_process() {
 
 #[tokio::test]
 async fn a_killed_process_leaves_enough_to_go_on_from() {
-    for (point, after) in [("ingest.after_first_batch", "embedding"), ("ingest.before_swap", "embedding"), ("ingest.after_swap", "ready")] {
+    for (point, after) in
+        [("ingest.after_first_batch", "embedding"), ("ingest.before_swap", "embedding"), ("ingest.after_swap", "ready")]
+    {
         let mut world = World::new().await;
         let client = world.tenant_a.clone();
         let id = world.upload(&client, "long.txt", &long_text()).await;
         let event = world.take_events().await.remove(0);
         client.post(&format!("/api/upload/{id}/complete"), json!({})).await;
         let mut worker = Command::new(std::env::current_exe().unwrap());
-        worker.args(["--exact", "ingest::worker_of_another_process"]).env("DOCENT_TEST_EVENT", &event).env("DOCENT_FAILPOINT", point);
-        for name in ["DATABASE_URL", "S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MASTER_KEY_t1", "MASTER_KEY_CURRENT"] {
+        worker
+            .args(["--exact", "ingest::worker_of_another_process"])
+            .env("DOCENT_TEST_EVENT", &event)
+            .env("DOCENT_FAILPOINT", point);
+        for name in [
+            "DATABASE_URL",
+            "S3_ENDPOINT",
+            "S3_BUCKET",
+            "S3_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "MASTER_KEY_t1",
+            "MASTER_KEY_CURRENT",
+        ] {
             worker.env(name, world.environment.get(name).unwrap());
         }
         // The bucket is served by this runtime, which must not be blocked.
@@ -281,7 +331,10 @@ async fn a_killed_process_leaves_enough_to_go_on_from() {
         let admin = world.admin().await;
         let stored = count(&admin, "select count(*) from chunk").await;
         assert!(stored >= docent::ingest::BATCH as i64, "{point}: {stored}");
-        admin.batch_execute("update document set lease_until = now() - interval '1 second' where status <> 'ready'").await.unwrap();
+        admin
+            .batch_execute("update document set lease_until = now() - interval '1 second' where status <> 'ready'")
+            .await
+            .unwrap();
         while world.files.ingest.due().await.unwrap() > 0 {}
         assert_eq!(document(&client, &id).await["status"], "ready", "{point}");
         whole(&admin, &id).await;
@@ -293,7 +346,9 @@ async fn a_killed_process_leaves_enough_to_go_on_from() {
 async fn what_cannot_be_read_says_why_and_may_be_tried_again() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();
-    let encrypted = String::from_utf8(pdf(&["secret"])).unwrap().replace("/Root 1 0 R", "/Root 1 0 R /Encrypt << /Filter /Standard /V 1 /R 2 /O (x) /U (y) /P -4 >>");
+    let encrypted = String::from_utf8(pdf(&["secret"]))
+        .unwrap()
+        .replace("/Root 1 0 R", "/Root 1 0 R /Encrypt << /Filter /Standard /V 1 /R 2 /O (x) /U (y) /P -4 >>");
     for (filename, bytes, codes) in [
         ("blank.txt", b" \n\t ".to_vec(), vec!["empty_file"]),
         ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), vec!["unsupported_type"]),
@@ -311,7 +366,11 @@ async fn what_cannot_be_read_says_why_and_may_be_tried_again() {
             assert!(!failed["error"][part].as_str().unwrap().is_empty(), "{filename}: {failed}");
         }
         world.files.ingest.message(&events[0]).await.unwrap();
-        assert_eq!(document(&client, &id).await["updatedAt"], failed["updatedAt"], "the same bytes are not read again by themselves");
+        assert_eq!(
+            document(&client, &id).await["updatedAt"],
+            failed["updatedAt"],
+            "the same bytes are not read again by themselves"
+        );
         let again = client.post(&format!("/api/upload/{id}/complete"), json!({})).await.json();
         assert_eq!(again["status"], "queued", "but on request they are");
         assert_eq!(world.files.ingest.due().await.unwrap(), 1);
@@ -334,7 +393,10 @@ async fn what_may_pass_is_tried_three_times() {
         let error = world.files.ingest.message(&event).await.unwrap_err();
         assert_eq!(error.code(), "provider_unavailable");
         assert_eq!(document(&client, &id).await["status"], "queued", "attempt {attempt}");
-        assert_eq!(count(&admin, "select count(*) from document where lease_until > now() + interval '5 seconds'").await, 1);
+        assert_eq!(
+            count(&admin, "select count(*) from document where lease_until > now() + interval '5 seconds'").await,
+            1
+        );
         world.files.ingest.message(&event).await.expect("within the pause nobody tries");
         admin.batch_execute("update document set lease_until = now() - interval '1 second'").await.unwrap();
     }
@@ -357,7 +419,12 @@ async fn workers_that_vanish_over_a_document_do_not_do_so_for_ever() {
     let event = world.take_events().await.remove(0);
     let admin = world.admin().await;
     world.files.ingest.message(&event).await.unwrap();
-    admin.batch_execute("update document set status = 'parsing', current_revision = null, current_etag = null, attempts = 3").await.unwrap();
+    admin
+        .batch_execute(
+            "update document set status = 'parsing', current_revision = null, current_etag = null, attempts = 3",
+        )
+        .await
+        .unwrap();
     world.files.ingest.message(&event).await.unwrap();
     assert_eq!(document(&client, &id).await["error"]["code"], "ingest_stalled");
 }
@@ -391,12 +458,20 @@ async fn r2s_worker_must_sign() {
         { "id": "m1", "attempts": 1, "body": event(&key) },
         { "id": "m2", "attempts": 1, "body": { "poison": true } },
         { "id": "m3", "attempts": 1, "body": event("not/ours") },
-    ] }).to_string();
+    ] })
+    .to_string();
     let now = world.files.app.clock.now().as_second();
     let anon = &world.anon;
-    let post = async |signature: &str| anon.send("POST", "/api/ingest", Some(body.clone()), &[("x-ingest-signature", signature)]).await;
+    let post = async |signature: &str| {
+        anon.send("POST", "/api/ingest", Some(body.clone()), &[("x-ingest-signature", signature)]).await
+    };
     let signed = |time: i64, secret: &str| format!("t={time},v1={}", hmac(secret, &format!("{time}.{body}")));
-    for wrong in [String::new(), signed(now, "another secret entirely"), signed(now - 301, INGEST_SECRET), signed(now + 360, INGEST_SECRET)] {
+    for wrong in [
+        String::new(),
+        signed(now, "another secret entirely"),
+        signed(now - 301, INGEST_SECRET),
+        signed(now + 360, INGEST_SECRET),
+    ] {
         let reply = post(&wrong).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "unauthorized"), "{wrong}");
         assert_eq!(document(&client, &id).await["status"], "uploading");
@@ -417,7 +492,16 @@ fn hmac(secret: &str, text: &str) -> String {
 async fn without_secrets_nobody_is_let_in() {
     let world = World::new().await;
     let mut environment = Environment::default();
-    for name in ["DATABASE_URL", "S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MASTER_KEY_t1", "MASTER_KEY_CURRENT"] {
+    for name in [
+        "DATABASE_URL",
+        "S3_ENDPOINT",
+        "S3_BUCKET",
+        "S3_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "MASTER_KEY_t1",
+        "MASTER_KEY_CURRENT",
+    ] {
         environment = environment.with(name, world.environment.get(name).unwrap());
     }
     let bare = function::everything(Files::new(&environment, world.files.app.clone()).unwrap());

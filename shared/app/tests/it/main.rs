@@ -1,5 +1,11 @@
 //! The router is the test surface: clients named by credential, a database of its own for every test, a real bucket.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "what fails here fails a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what fails here fails a test"
+)]
 
 mod bots;
 mod chat;

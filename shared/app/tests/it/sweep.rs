@@ -7,6 +7,7 @@ use crate::ingest::{TEXT, count, document, whole};
 use crate::world::{CRON_SECRET, World, put};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 async fn the_sweep_alone_converges() {
     let mut world = World::new().await;
     let (a, b) = (world.tenant_a.clone(), world.tenant_b.clone());
@@ -23,7 +24,11 @@ async fn the_sweep_alone_converges() {
         reply.json()
     };
     let report = sweep().await;
-    assert_eq!((&report["tenants"], &report["looked"], &report["orphans"]), (&json!(2), &json!(3), &json!(0)), "{report}");
+    assert_eq!(
+        (&report["tenants"], &report["looked"], &report["orphans"]),
+        (&json!(2), &json!(3), &json!(0)),
+        "{report}"
+    );
     for (client, id) in [(&a, &id), (&b, &other), (&a, &gone)] {
         assert_eq!(document(client, id).await["status"], "ready");
     }
@@ -41,15 +46,31 @@ async fn the_sweep_alone_converges() {
     let hits = a.post("/api/search", json!({ "query": "mean distance of the Moon" })).await.text();
     assert!(hits.contains("400000") && !hits.contains("384400"), "{hits}");
     let admin = world.admin().await;
-    admin.batch_execute(&format!("delete from collection_delta where tenant_id = '{}'", b.tenant.uuid())).await.unwrap();
+    admin
+        .batch_execute(&format!("delete from collection_delta where tenant_id = '{}'", b.tenant.uuid()))
+        .await
+        .unwrap();
     whole(&admin, &id).await;
 
     // Old revisions go after their grace, deleted documents after theirs, with their bytes.
-    admin.batch_execute("update document set updated_at = now() - interval '1 day' where deleted_at is null").await.unwrap();
-    admin.batch_execute("update document set deleted_at = now() - interval '1 hour' where deleted_at is not null").await.unwrap();
+    admin
+        .batch_execute("update document set updated_at = now() - interval '1 day' where deleted_at is null")
+        .await
+        .unwrap();
+    admin
+        .batch_execute("update document set deleted_at = now() - interval '1 hour' where deleted_at is not null")
+        .await
+        .unwrap();
     let report = sweep().await;
     assert!(report["superseded"].as_u64().unwrap() > 0 && report["purged"] == 1, "{report}");
-    assert_eq!(count(&admin, "select count(*) from chunk c join document d on d.id = c.document_id and c.revision <> d.current_revision").await, 0);
+    assert_eq!(
+        count(
+            &admin,
+            "select count(*) from chunk c join document d on d.id = c.document_id and c.revision <> d.current_revision"
+        )
+        .await,
+        0
+    );
     assert_eq!(count(&admin, "select count(*) from document").await, 2);
     let folded = "select max(n) from (select count(*) as n from collection_delta group by collection_id) as per";
     assert_eq!(count(&admin, folded).await, 1);
@@ -68,14 +89,21 @@ async fn the_sweep_reports_strangers_and_purges_the_dead() {
     assert_eq!(client.delete(&format!("/api/documents/{id}")).await.status, 204);
     let key = |id: &str| docent::documents::object_key(client.tenant, id.parse().unwrap());
     let report = world.files.ingest.sweep().await.unwrap();
-    assert_eq!((report.orphans, report.purged), (1, 0), "a deletion is young, and its upload's signature may still be good");
+    assert_eq!(
+        (report.orphans, report.purged),
+        (1, 0),
+        "a deletion is young, and its upload's signature may still be good"
+    );
     assert!(world.files.objects.head(&key(&id)).await.unwrap().is_some());
     admin.batch_execute("update document set deleted_at = now() - interval '21 minutes'").await.unwrap();
     let report = world.files.ingest.sweep().await.unwrap();
     assert_eq!((report.orphans, report.purged), (1, 1));
     assert!(world.files.objects.head(&key(&id)).await.unwrap().is_none());
     assert!(world.files.objects.head(&key(&stranger)).await.unwrap().is_some(), "what is not ours to judge stays");
-    assert_eq!(count(&admin, "select count(*) from document").await + count(&admin, "select count(*) from chunk").await, 0);
+    assert_eq!(
+        count(&admin, "select count(*) from document").await + count(&admin, "select count(*) from chunk").await,
+        0
+    );
 }
 
 #[tokio::test]

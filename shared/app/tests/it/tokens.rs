@@ -30,7 +30,11 @@ async fn tokens_are_made_listed_and_revoked_and_shown_once() {
 async fn bad_credentials_are_refused_before_and_behind_the_database() {
     let world = World::new().await;
     let good = world.tenant_a.token.clone().unwrap();
-    let foreign_tenant = good.replacen(&world.tenant_a.tenant.uuid().simple().to_string(), &world.tenant_b.tenant.uuid().simple().to_string(), 1);
+    let foreign_tenant = good.replacen(
+        &world.tenant_a.tenant.uuid().simple().to_string(),
+        &world.tenant_b.tenant.uuid().simple().to_string(),
+        1,
+    );
     for wrong in ["", "docent_sk_x", &good[..good.len() - 1], &foreign_tenant] {
         let reply = world.anon.with_token(wrong).get("/api/documents").await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "unauthorized"), "{wrong}");

@@ -69,7 +69,11 @@ async fn a_warm_chat_request_asks_the_database_twice_before_its_first_token() {
     let mut answer = client.open_answer("warm", "At what mean distance does the Moon orbit?").await;
     let first = answer.until("text-delta").await;
     assert!(first.contains("384400"), "{first}");
-    assert_eq!(trips.load(Ordering::SeqCst) - before, 2, "caller, bot, keys, history in one; search and opening in the other");
+    assert_eq!(
+        trips.load(Ordering::SeqCst) - before,
+        2,
+        "caller, bot, keys, history in one; search and opening in the other"
+    );
     answer.until("\"finish\"").await;
     assert_eq!(trips.load(Ordering::SeqCst) - before, 4, "closing the answer: its row, then the commit");
 }

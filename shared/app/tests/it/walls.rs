@@ -105,7 +105,17 @@ async fn the_app_role_sees_nothing_without_a_tenant() {
     let app = connect(world.environment.get("DATABASE_URL").unwrap()).await;
     for setting in ["", "set app.tenant_id = ''"] {
         app.batch_execute(setting).await.unwrap();
-        for table in ["tenant", "token", "document", "chunk", "posting", "embedding", "embedding_hash_384", "bot", "ingest_event"] {
+        for table in [
+            "tenant",
+            "token",
+            "document",
+            "chunk",
+            "posting",
+            "embedding",
+            "embedding_hash_384",
+            "bot",
+            "ingest_event",
+        ] {
             let count: i64 = app.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap().get(0);
             assert_eq!(count, 0, "{table}");
         }
@@ -149,7 +159,8 @@ async fn without_both_walls_the_canary_is_seen() {
     assert!(seen.text().contains("canary-alpha"), "{}", seen.text());
 }
 
-const CANARY_TEXT: &str = "The canary-alpha sings in the mine at dawn. Only the first tenant may hear the canary-alpha.";
+const CANARY_TEXT: &str =
+    "The canary-alpha sings in the mine at dawn. Only the first tenant may hear the canary-alpha.";
 
 /// The same system with a wall taken away.
 fn rebuilt(world: World, wall: Wall, url: String) -> World {
@@ -166,17 +177,31 @@ async fn foreign_bytes(mut world: World) {
     let document = world.ready(&a, "canary-alpha.txt", CANARY_TEXT.as_bytes()).await;
     world.ready(&b, "own.txt", b"Tenant two keeps a parrot which talks at noon about dawn and mines.").await;
     let bot = a.post("/api/bots", json!({ "name": "canary-alpha" })).await.json()["id"].as_str().unwrap().to_owned();
-    let token = a.post("/api/tokens", json!({ "name": "canary-alpha", "scopes": ["read"] })).await.json()["id"].as_str().unwrap().to_owned();
+    let token = a.post("/api/tokens", json!({ "name": "canary-alpha", "scopes": ["read"] })).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let key = json!({ "key": "sk-canary-alpha-0000", "baseUrl": "http://127.0.0.1:9/v1" });
     assert!(a.send("PUT", "/api/keys/openai", Some(key.to_string()), &[]).await.status.is_success());
     let answer = a.ask("canary-alpha", "Who sings in the mine at dawn?").await;
     assert!(answer.answer().contains("canary-alpha"));
 
     let mut seen = Vec::new();
-    for path in ["/api/documents", "/api/bots", "/api/tokens", "/api/keys", "/api/keys/openai", "/api/usage", "/api/conversations", "/api/conversations/canary-alpha"] {
+    for path in [
+        "/api/documents",
+        "/api/bots",
+        "/api/tokens",
+        "/api/keys",
+        "/api/keys/openai",
+        "/api/usage",
+        "/api/conversations",
+        "/api/conversations/canary-alpha",
+    ] {
         seen.push(b.get(path).await);
     }
-    for path in [format!("/api/documents/{document}"), format!("/api/documents/{document}/events"), format!("/api/bots/{bot}")] {
+    for path in
+        [format!("/api/documents/{document}"), format!("/api/documents/{document}/events"), format!("/api/bots/{bot}")]
+    {
         let reply = b.get(&path).await;
         assert_eq!(reply.code(), "not_found", "{path}");
         seen.push(reply);
@@ -185,7 +210,12 @@ async fn foreign_bytes(mut world: World) {
         seen.push(b.post("/api/search", json!({ "query": question })).await);
         seen.push(b.ask("canary-alpha", question).await);
     }
-    for path in [format!("/api/documents/{document}"), format!("/api/bots/{bot}"), format!("/api/tokens/{token}"), "/api/keys/openai".to_owned()] {
+    for path in [
+        format!("/api/documents/{document}"),
+        format!("/api/bots/{bot}"),
+        format!("/api/tokens/{token}"),
+        "/api/keys/openai".to_owned(),
+    ] {
         let reply = b.delete(&path).await;
         assert_eq!(reply.status, 404, "{path}");
         seen.push(reply);

@@ -48,7 +48,8 @@ async fn server() -> &'static Server {
             let cache = std::env::var_os("HOME").map_or(base.clone(), |home| PathBuf::from(home).join(".cache/docent"));
             let mut options = postgres::Options::new(folder.join("postgres"), postgres::reachable(&cache));
             options.fast = true;
-            let postgres = postgres::start(options, &|step| eprintln!("· {step}")).await.expect("an embedded Postgres starts");
+            let postgres =
+                postgres::start(options, &|step| eprintln!("· {step}")).await.expect("an embedded Postgres starts");
             let admin = connect(&postgres.url()).await;
             admin.batch_execute("create database template_docent").await.unwrap();
             let template = with_database(&postgres.url(), "template_docent");
@@ -126,7 +127,8 @@ impl World {
         let environment = environment(&app_url(&admin_url), &endpoint);
         let folder = tempfile::tempdir().unwrap();
         let (sender, events) = mpsc::channel(1000);
-        let options = bucket::Options::new(folder.path().join("bucket"), "test-access", "test-secret".to_owned(), "docent");
+        let options =
+            bucket::Options::new(folder.path().join("bucket"), "test-access", "test-secret".to_owned(), "docent");
         spawn(async move {
             let _ = bucket::serve(options, listener, sender).await;
         });
@@ -323,7 +325,11 @@ impl Reply {
 
     /// The answer's text.
     pub fn answer(&self) -> String {
-        self.chunks().iter().filter(|chunk| chunk["type"] == "text-delta").filter_map(|chunk| chunk["delta"].as_str().map(str::to_owned)).collect()
+        self.chunks()
+            .iter()
+            .filter(|chunk| chunk["type"] == "text-delta")
+            .filter_map(|chunk| chunk["delta"].as_str().map(str::to_owned))
+            .collect()
     }
 }
 
