@@ -59,7 +59,8 @@ test("the walk: drop files, watch their states, ask, see the stream, read the qu
   const seen = await page.evaluate((name) => globalThis.seenStates[name], EXPECTED.filename);
   assert.equal(seen[0], "uploading");
   assert.equal(seen.at(-1), "ready");
-  assert.ok(seen.length >= 3, `states between are seen: ${seen}`);
+  // A real system may be done with a small file before anybody looks; the mock takes its time.
+  if (!process.env.DOCENT_URL) assert.ok(seen.length >= 3, `states between are seen: ${seen}`);
   assert.match(await rowOf(page, EXPECTED.filename).innerText(), /3 pages/);
 
   await watchGrowth(page);

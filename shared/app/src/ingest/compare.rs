@@ -29,7 +29,7 @@ pub enum Difference {
 pub fn document(key: &str) -> Option<Uuid> {
     match claim(key.to_owned()) {
         Seen::Key { document, .. } => Some(document),
-        Seen::Ignored(_) => None,
+        Seen::Sweep | Seen::Ignored(_) => None,
     }
 }
 

@@ -14,9 +14,14 @@ pub const LARGEST_MESSAGE: usize = 1024 * 1024;
 pub enum Seen {
     /// A key of our own shape. Whose it is remains a claim until its row is found.
     Key { tenant: Uuid, document: Uuid, key: String },
+    /// The schedule's own message.
+    Sweep,
     /// Nothing to do, now or later; the reason is for the log.
     Ignored(&'static str),
 }
+
+/// What the schedule of `template.yaml` puts into the queue.
+const SWEEP: &str = "docent:Sweep";
 
 #[derive(Deserialize)]
 struct Notification {
@@ -69,6 +74,7 @@ pub fn s3(body: &str, bucket: &str) -> Result<Vec<Seen>> {
     match (notification.records, notification.event.as_deref()) {
         (Some(records), _) => Ok(records.into_iter().map(|record| s3_record(record, bucket)).collect()),
         (None, Some("s3:TestEvent")) => Ok(vec![Seen::Ignored("test_event")]),
+        (None, Some(SWEEP)) => Ok(vec![Seen::Sweep]),
         (None, _) => Err(Error::invalid("The message is not a bucket's event: it has no `Records`.")),
     }
 }
@@ -171,6 +177,11 @@ mod tests {
         let test =
             r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2014-10-13T15:57:02.089Z","Bucket":"library"}"#;
         assert_eq!(s3(test, "library").unwrap(), [Seen::Ignored("test_event")]);
+    }
+
+    #[test]
+    fn the_schedule_asks_for_a_sweep() {
+        assert_eq!(s3(r#"{"Event":"docent:Sweep"}"#, "library").unwrap(), [Seen::Sweep]);
     }
 
     #[test]

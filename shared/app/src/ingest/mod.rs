@@ -142,6 +142,10 @@ impl Ingest {
     async fn seen(&self, seen: Seen, source: Source) -> Result<()> {
         let (tenant, document, key) = match seen {
             Seen::Key { tenant, document, key } => (TenantId::stored(tenant), document, key),
+            Seen::Sweep => {
+                self.due().await?;
+                return self.sweep().await.map(|_| ());
+            }
             Seen::Ignored(reason) => {
                 tracing::info!(reason, "ingest.event ignored");
                 return Ok(());

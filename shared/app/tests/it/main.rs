@@ -14,6 +14,7 @@ mod health;
 mod house;
 mod ingest;
 mod keys;
+mod kills;
 mod sweep;
 mod tokens;
 mod trips;

@@ -11,6 +11,8 @@ pub(super) enum Strength {
     Line,
     Paragraph,
     Heading,
+    /// No chunk crosses it: a citation names one page, and its words must stand there.
+    Page,
 }
 
 impl Strength {
@@ -22,7 +24,7 @@ impl Strength {
             Self::Sentence => 0,
             Self::Line => 5,
             Self::Paragraph => 35,
-            Self::Heading => 80,
+            Self::Heading | Self::Page => 80,
         }
     }
 }
@@ -41,13 +43,19 @@ pub(super) fn find(extract: &Extract, max_chars: usize) -> Vec<Bound> {
     let text = extract.text.as_str();
     let mut finder = Finder { text, max_chars, bounds: vec![Bound { at: 0, chars: 0, strength: Strength::Heading }] };
     let mut headings = extract.headings.iter().peekable();
+    let mut pages = extract.pages.iter().skip(1).peekable();
     let mut title_end = None;
     let mut previous_end = 0;
     for sentence in sentences(text) {
         while headings.next_if(|heading| heading.start < sentence.start).is_some() {}
         let heading = headings.next_if(|heading| heading.start == sentence.start);
         let gap = &text[previous_end..sentence.start];
+        let mut turned = false;
+        while pages.next_if(|page| page.start <= sentence.start).is_some() {
+            turned = true;
+        }
         let strength = match (heading, title_end) {
+            _ if turned => Strength::Page,
             (Some(_), _) => Strength::Heading,
             // A heading must not be parted from what it heads.
             (None, Some(end)) if previous_end <= end => Strength::Word,

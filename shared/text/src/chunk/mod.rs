@@ -102,14 +102,15 @@ fn best_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> u
     best
 }
 
-/// Where the section of bound `from` ends. Sections too short to stand alone run on into the next.
+/// Where the section of bound `from` ends: at the next page, or the next heading. Sections too short to stand alone run on into the next.
 fn section_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> usize {
     let begin = bounds[from].chars;
     // Beyond this distance the exact end makes no difference to the share that is aimed at.
     let horizon = max_chars.saturating_mul(8);
     for (offset, bound) in bounds[from + 1..].iter().enumerate() {
         let length = bound.chars - begin;
-        if (bound.strength == Strength::Heading && length * 4 >= target) || length > horizon {
+        let heading = bound.strength == Strength::Heading && length * 4 >= target;
+        if heading || bound.strength == Strength::Page || length > horizon {
             return from + 1 + offset;
         }
     }

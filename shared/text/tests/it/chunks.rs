@@ -46,7 +46,7 @@ fn tiny_sections_are_gathered() {
 }
 
 #[test]
-fn pages_are_known_across_their_gaps() {
+fn no_chunk_crosses_a_page() {
     let text = "First page text.\n\n\n\nThird page text.".to_owned();
     let third = text.find("Third").unwrap();
     let pages = vec![
@@ -56,12 +56,10 @@ fn pages_are_known_across_their_gaps() {
     ];
     let extract =
         Extract { format: Format::Pdf, title: None, text, pages, headings: vec![], charset: None, notes: vec![] };
-    let whole = chunk(&extract, &ChunkOptions { target_chars: 100, max_chars: 100 });
-    assert_eq!((whole[0].page_first, whole[0].page_last), (Some(1), Some(3)));
-    let single = chunk(&extract, &ChunkOptions { target_chars: 17, max_chars: 20 });
-    let pages: Vec<_> = single.iter().map(|chunk| (chunk.page_first, chunk.page_last)).collect();
+    let cuts = chunk(&extract, &ChunkOptions { target_chars: 100, max_chars: 100 });
+    let pages: Vec<_> = cuts.iter().map(|chunk| (chunk.page_first, chunk.page_last)).collect();
     assert_eq!(pages, [(Some(1), Some(1)), (Some(3), Some(3))]);
-    assert_eq!(single.iter().map(|chunk| chunk.ordinal).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(cuts.iter().map(|chunk| chunk.ordinal).collect::<Vec<_>>(), [0, 1]);
 }
 
 #[test]

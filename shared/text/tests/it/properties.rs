@@ -16,6 +16,7 @@ fn check(extract: &Extract, options: &ChunkOptions) {
         assert!(!slice.is_empty() && slice == slice.trim());
         assert!(slice.chars().count() <= options.max_chars, "{} > {}", slice.chars().count(), options.max_chars);
         assert_eq!(chunk.page_first.is_some(), !extract.pages.is_empty());
+        assert_eq!(chunk.page_first, chunk.page_last, "a chunk crosses a page");
         end = chunk.end;
     }
     assert!(text[end..].trim().is_empty(), "lost {:?}", &text[end..]);
