@@ -74,7 +74,7 @@ async fn a_killed_process_leaves_enough_to_go_on_from() {
         client.post(&format!("/api/upload/{id}/complete"), json!({})).await;
         let mut worker = Command::new(std::env::current_exe().unwrap());
         worker
-            .args(["--exact", "ingest::worker_of_another_process"])
+            .args(["--exact", "kills::worker_of_another_process"])
             .env("DOCENT_TEST_EVENT", &event)
             .env("DOCENT_FAILPOINT", point);
         for name in [
