@@ -1,6 +1,6 @@
 //! All tests of the crate in one binary, through its public surface only.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stand outside test functions")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside test functions")]
 
 mod bm25;
 mod chunks;

@@ -1,7 +1,6 @@
 //! What several tests need: short calls, small archives, and the data beside the project.
 
 use std::fs;
-use std::io::Write as _;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
