@@ -21,6 +21,11 @@ begin
   execute format('grant connect on database %I to docent_app, docent_operator', current_database());
 end $$;
 
+-- No statement, lock or idle transaction of a function holds others up for long; a killed worker's locks end with it.
+alter role docent_app set statement_timeout = '60s';
+alter role docent_app set lock_timeout = '10s';
+alter role docent_app set idle_in_transaction_session_timeout = '30s';
+
 -- The one extension the schema depends on; uuid, sha256 and text functions are in core.
 create extension if not exists vector;
 

@@ -36,9 +36,11 @@ language sql stable security definer set search_path = pg_catalog, public as $$
   order by t.swept_at nulls first, t.tenant_id limit most
 $$;
 
-alter function control.due_hints(integer) owner to docent_control;
-alter function control.stuck_documents(integer) owner to docent_control;
-alter function control.unswept_tenants(timestamptz, integer) owner to docent_control;
+-- Rights first: the owner of today may no longer give them once a function is handed over.
 revoke all on function control.due_hints(integer), control.stuck_documents(integer), control.unswept_tenants(timestamptz, integer) from public;
 grant execute on function control.due_hints(integer), control.stuck_documents(integer), control.unswept_tenants(timestamptz, integer)
   to docent_app, docent_operator;
+
+alter function control.due_hints(integer) owner to docent_control;
+alter function control.stuck_documents(integer) owner to docent_control;
+alter function control.unswept_tenants(timestamptz, integer) owner to docent_control;

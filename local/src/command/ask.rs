@@ -7,7 +7,7 @@ use docent::config::Environment;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Failure, Place, Remote, ingest};
+use super::{Failure, Place, Remote, ingest, up};
 use crate::client::Client;
 use crate::system::{self, System};
 use crate::terminal::{self, Steps};
@@ -35,6 +35,7 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     if let (Some(client), true) = (Client::remote(&options.remote)?, options.files.is_empty()) {
         return print(&ask(&client, &options.question).await?, options.json);
     }
+    let files = if options.files.is_empty() { Vec::new() } else { ingest::files(&options.files)? };
     let mut place = options.place.clone();
     let scratch = Scratch::new(&options.files)?;
     if let Some(folder) = &scratch.0 {
@@ -47,13 +48,19 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     steps.clear();
     let client = Client::new(&url, &system.token)?;
     let work = async {
-        if !options.files.is_empty() {
-            ingest::ingest(&client, &ingest::files(&options.files)?).await?;
+        if !files.is_empty() {
+            let failed = ingest::ingest(&client, &files).await;
+            match failed {
+                // One file that cannot be read does not keep the others from answering.
+                Err(failure) if files.len() > 1 => terminal::note(&format!("warning: {failure}")),
+                other => other?,
+            }
         }
         ask(&client, &options.question).await
     };
     let answer = tokio::select! {
         answer = work => answer?,
+        () = up::terminated() => return Err(Failure::new("Interrupted.", "Ask again.")),
         ended = system.serve(listener, std::future::pending()) => {
             ended?;
             return Err(Failure::new("The private system ended early.", "Try again."));

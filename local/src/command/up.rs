@@ -22,7 +22,8 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     let port = options.port;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| system::port(port, &error))?;
     let port = listener.local_addr().map_err(|error| system::port(port, &error))?.port();
-    let url = format!("http://127.0.0.1:{port}");
+    // A web origin leaves the default port out.
+    let url = if port == 80 { "http://127.0.0.1".to_owned() } else { format!("http://127.0.0.1:{port}") };
     let steps = Steps::start();
     let system = System::start(environment, &options.place, &url, &|step| steps.step(step)).await?;
     steps.clear();

@@ -63,8 +63,9 @@ impl System {
         progress: &dyn Fn(&str),
     ) -> Result<System, Failure> {
         let home = home(environment, place)?;
-        let secrets = Secrets::open(&home, place.fresh)?;
+        // The database holds the folder's lock: nothing is thrown away that another process still serves.
         let (admin_url, postgres) = database(environment, place, &home, progress).await?;
+        let secrets = Secrets::open(&home, place.fresh)?;
         progress("bringing the schema up to date");
         let app_url = secrets.app_url(&admin_url)?;
         docent::db::migrate::run(&admin_url, Some(&app_url), docent::db::migrate::Plan::Apply).await?;

@@ -48,7 +48,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
         credential.verify(&tx),
         bots::find(&tx, question.bot),
         keys::all(&tx),
-        store::history(&tx, &question.conversation),
+        store::history(&tx, &question.conversation, question.regenerate),
     );
     let (caller, bot, keys, history) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
@@ -97,6 +97,9 @@ fn answerer(app: &App, caller: &Caller, bot: &Bot, keys: &[Sealed]) -> Result<An
     })?;
     Ok(Answerer::Model(keys::endpoint(app, caller.tenant, sealed)?))
 }
+
+/// A model that does not stop is stopped here: the text is stored, and read again with every later question.
+const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// What was said, and how it ended.
 #[derive(Default)]
@@ -196,6 +199,10 @@ impl Prepared {
         frames.send(Chunk::TextStart { id: TEXT }.frame()).await;
         while let Some(event) = events.next().await {
             match event? {
+                Event::Delta(delta) if said.text.len() + delta.len() > LONGEST_ANSWER => {
+                    said.reason = "length";
+                    break;
+                }
                 Event::Delta(delta) => {
                     frames.send(Chunk::TextDelta { id: TEXT, delta: &delta }.frame()).await;
                     said.text.push_str(&delta);

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::search::Hit;
 
+/// A sentence longer than this is no sentence.
+const LONGEST_CLAIM: usize = 2_000;
+
 /// A source that the answer names, with the words that stand in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
@@ -32,15 +35,18 @@ pub fn cited(answer: &str, hits: &[Hit]) -> Vec<Citation> {
 /// Positions and numbers of `[n]`.
 fn markers(answer: &str) -> impl Iterator<Item = (usize, usize)> {
     answer.match_indices('[').filter_map(|(at, _)| {
-        let (number, _) = answer[at + 1..].split_once(']')?;
-        let plain = (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        // At most three digits and the bracket: an answer full of `[` must not be read again for each of them.
+        let close = answer.as_bytes()[at + 1..].iter().take(4).position(|byte| *byte == b']')?;
+        let number = answer.get(at + 1..at + 1 + close)?;
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         plain.then(|| number.parse().ok().map(|number| (at, number)))?
     })
 }
 
 /// The sentence that carries the marker at `at`.
 fn claim_before(answer: &str, at: usize) -> &str {
-    let before = answer[..at].trim_end();
+    let from = (at.saturating_sub(LONGEST_CLAIM)..=at).find(|from| answer.is_char_boundary(*from)).unwrap_or(at);
+    let before = answer[from..at].trim_end();
     docent_text::sentences(before).last().map_or(before, |range| &before[range.clone()])
 }
 

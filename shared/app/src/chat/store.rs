@@ -11,19 +11,26 @@ use crate::error::Result;
 /// How many earlier messages a model is given.
 const HISTORY: i64 = 12;
 
+/// How much of each, in characters.
+const HISTORY_CHARS: i32 = 8_000;
+
 /// After this a message that is still `streaming` lost its producer.
 pub const LEASE_SECONDS: i32 = 330;
 
 /// The finished messages of a conversation, oldest first.
-pub async fn history(tx: &TenantTx, client_id: &str) -> Result<Vec<Turn>> {
+/// When the last answer is to be replaced, it and its question are left out: the question is asked again.
+pub async fn history(tx: &TenantTx, client_id: &str, regenerate: bool) -> Result<Vec<Turn>> {
     let sql = "select role, text from (
-                 select m.role, m.text, m.id
+                 select m.role, left(m.text, $4) as text, m.id
                  from conversation c
                  join message m on m.tenant_id = $1 and m.conversation_id = c.id
                  where c.tenant_id = $1 and c.client_id = $2 and m.state in ('complete', 'refused') and m.text <> ''
+                   and not ($5 and m.id >= coalesce((
+                     select max(u.id::text)::uuid from message u
+                     where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), m.id))
                  order by m.id desc limit $3
                ) latest order by id";
-    let rows = tx.query(sql, &[&client_id, &HISTORY]).await?;
+    let rows = tx.query(sql, &[&client_id, &HISTORY, &HISTORY_CHARS, &regenerate]).await?;
     let turn = |row: &Row| Turn {
         role: if row.get::<_, &str>(0) == "user" { Role::User } else { Role::Assistant },
         text: row.get(1),
@@ -123,14 +130,15 @@ pub struct Message {
     pub created_at: jiff::Timestamp,
 }
 
-/// The messages of a conversation, oldest first; none when there is no such conversation.
+/// The newest messages of a conversation, oldest first; none when there is no such conversation.
 pub async fn messages(tx: &TenantTx, client_id: &str, limit: i64) -> Result<Vec<Message>> {
-    let sql = "select m.id, m.role, m.text, m.citations, m.usage, m.error_code, m.created_at,
+    let sql = "select * from (
+               select m.id, m.role, m.text, m.citations, m.usage, m.error_code, m.created_at,
                  case when m.state = 'streaming' and m.lease_until < now() then 'interrupted' else m.state end
                from conversation c
                join message m on m.tenant_id = $1 and m.conversation_id = c.id
                where c.tenant_id = $1 and c.client_id = $2 and c.deleted_at is null
-               order by m.id limit $3";
+               order by m.id desc limit $3) newest order by id";
     let read = |row: &Row| Message {
         id: row.get(0),
         role: row.get(1),

@@ -26,6 +26,10 @@ use crate::error::{Error, Kind, Result};
 /// How long a request may wait for a connection before it is shed with 503: piling up helps nobody.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long sent bytes may stay unacknowledged, and how long a silent connection goes unprobed.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 /// A lazily connected pool. Building one opens nothing.
 #[derive(Clone)]
 pub struct Db {
@@ -54,6 +58,8 @@ impl Db {
             Error::new(Kind::NotConfigured, "DATABASE_URL is not a Postgres URL.").because(source)
         })?;
         parsed.connect_timeout(CONNECT_TIMEOUT).application_name("docent");
+        // A frozen instance thaws with dead sockets: they must fail, not hang.
+        parsed.tcp_user_timeout(SOCKET_TIMEOUT).keepalives_idle(KEEPALIVE);
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(parsed, MakeRustlsConnect::new(tls()), recycle);
         let vector = Arc::new(OnceLock::new());
@@ -66,7 +72,7 @@ impl Db {
             .create_timeout(Some(CONNECT_TIMEOUT))
             .post_create(Hook::async_fn(move |client, _| {
                 let seen = seen.clone();
-                Box::pin(async move { greet(client, role, unchecked, &seen).await.map_err(HookError::message) })
+                Box::pin(async move { greet(client, role, unchecked, &seen).await })
             }))
             .build()
             .map_err(Error::internal)?;
@@ -131,33 +137,37 @@ async fn greet(
     role: Role,
     unchecked: bool,
     seen: &OnceLock<Type>,
-) -> Result<(), String> {
+) -> Result<(), HookError> {
     if role == Role::Operator {
-        client.batch_execute("set role docent_operator").await.map_err(|error| error.to_string())?;
+        client.batch_execute("set role docent_operator").await.map_err(HookError::Backend)?;
     }
     let sql = "select r.rolsuper, r.rolbypassrls,
                  exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                          where n.nspname = 'public' and c.relowner = r.oid),
-                 coalesce((select oid from pg_type where typname = 'vector' limit 1), 0)::oid, r.rolname::text
+                 coalesce((select oid from pg_type where typname = 'vector' limit 1), 0)::oid, r.rolname::text,
+                 exists (select from pg_roles p where p.rolname in ('docent_owner', 'docent_operator', 'docent_control')
+                         and pg_has_role(r.oid, p.oid, 'member'))
                from pg_roles r where r.rolname = current_user";
-    let rows = client.query_typed(sql, &[]).await.map_err(|error| error.to_string())?;
-    let row = rows.first().ok_or("the database does not know the role that it let in")?;
+    let rows = client.query_typed(sql, &[]).await.map_err(HookError::Backend)?;
+    let row = rows.first().ok_or_else(|| HookError::message("the database does not know the role that it let in"))?;
     let (superuser, bypasses, owns): (bool, bool, bool) = (row.get(0), row.get(1), row.get(2));
     let reason = match () {
         () if superuser => "is a superuser",
         () if bypasses => "bypasses row security",
         () if owns => "owns tables",
+        // Policies apply to a role's members too: the operator's would open every tenant to it.
+        () if row.get(5) => "is a member of a role that sees every tenant",
         () => "",
     };
-    if !reason.is_empty() && !unchecked {
+    if !reason.is_empty() && role == Role::App && !unchecked {
         let name: String = row.get(4);
-        return Err(format!(
+        return Err(HookError::message(format!(
             "role_refused: {name} {reason}; DATABASE_URL must log in as docent_app (see `docent migrate`)"
-        ));
+        )));
     }
     let oid: u32 = row.get(3);
     if oid == 0 {
-        return Err("pgvector_missing: this database has no type `vector`; run `docent migrate`".to_owned());
+        return Err(HookError::message("pgvector_missing: this database has no type `vector`; run `docent migrate`"));
     }
     let _ = seen.set(Type::new("vector".to_owned(), oid, TypeKind::Simple, "public".to_owned()));
     Ok(())
@@ -191,9 +201,17 @@ pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
                 | SqlState::TOO_MANY_CONNECTIONS
         )
     });
-    // Text that Postgres cannot store, such as U+0000: the caller's mistake, wherever it came in.
-    if matches!(source.code(), Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER)) {
-        return Error::invalid("A text holds a character that cannot be stored, such as U+0000.").because(source);
+    // What Postgres cannot store, such as U+0000 or the year 200000: the caller's mistake, wherever it came in.
+    if matches!(
+        source.code(),
+        Some(
+            &SqlState::CHARACTER_NOT_IN_REPERTOIRE
+                | &SqlState::UNTRANSLATABLE_CHARACTER
+                | &SqlState::DATETIME_FIELD_OVERFLOW
+        )
+    ) {
+        return Error::invalid("A value cannot be stored: a character such as U+0000, or a date out of range.")
+            .because(source);
     }
     let conflict = matches!(source.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION));
     match (conflict, refused) {

@@ -21,6 +21,8 @@ pub struct Kept {
 pub enum Difference {
     /// Row and object do not agree.
     Look(Uuid),
+    /// A whole library without one object: a wrong bucket looks the same as a deleted one, so nothing is taken away.
+    Vanished(usize),
     /// An object without a row: reported, never deleted, because a restored backup looks the same.
     Orphan(String),
 }
@@ -32,6 +34,9 @@ pub fn document(key: &str) -> Option<Uuid> {
         Seen::Sweep | Seen::Ignored(_) => None,
     }
 }
+
+/// So many documents do not vanish one by one between two sweeps.
+const VANISHED: usize = 3;
 
 /// Both lists cover the same range of documents.
 pub fn compare(listed: &[Listed], kept: &[Kept]) -> Vec<Difference> {
@@ -52,7 +57,11 @@ pub fn compare(listed: &[Listed], kept: &[Kept]) -> Vec<Difference> {
     let gone = kept
         .iter()
         .filter(|row| row.status != Status::Deleted && row.current_etag.is_some() && !here.contains(&row.document));
-    differences.extend(gone.map(|row| Difference::Look(row.document)));
+    let gone: Vec<Uuid> = gone.map(|row| row.document).collect();
+    if listed.is_empty() && gone.len() >= VANISHED {
+        return vec![Difference::Vanished(gone.len())];
+    }
+    differences.extend(gone.into_iter().map(Difference::Look));
     differences
 }
 
@@ -70,16 +79,19 @@ fn stale(row: &Kept, etag: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_side_finds_what_the_other_lacks() {
-        let key = |id: u128| format!("t/{}/{}/1", Uuid::from_u128(1).simple(), Uuid::from_u128(id).simple());
-        let object = |id: u128, etag: &str| Listed { key: key(id), etag: etag.to_owned() };
-        let row = |id: u128, status, current: Option<&str>, built: Option<&str>| Kept {
+    fn row(id: u128, status: Status, current: Option<&str>, built: Option<&str>) -> Kept {
+        Kept {
             document: Uuid::from_u128(id),
             status,
             current_etag: current.map(str::to_owned),
             built_etag: built.map(str::to_owned),
-        };
+        }
+    }
+
+    #[test]
+    fn each_side_finds_what_the_other_lacks() {
+        let key = |id: u128| format!("t/{}/{}/1", Uuid::from_u128(1).simple(), Uuid::from_u128(id).simple());
+        let object = |id: u128, etag: &str| Listed { key: key(id), etag: etag.to_owned() };
         let listed = [
             object(1, "a"),
             object(2, "b"),
@@ -113,5 +125,12 @@ mod tests {
             look(10),
         ];
         assert_eq!(compare(&listed, &kept), expected);
+    }
+
+    #[test]
+    fn an_empty_bucket_takes_no_library_away() {
+        let kept: Vec<Kept> = (1..=3).map(|id| row(id, Status::Ready, Some("e"), None)).collect();
+        assert_eq!(compare(&[], &kept), [Difference::Vanished(3)]);
+        assert_eq!(compare(&[], &kept[..2]).len(), 2, "two may well have been deleted by hand");
     }
 }

@@ -80,6 +80,11 @@ impl Ingest {
         self
     }
 
+    /// Whether the time that was set for everything is over: what was not begun stays for the next.
+    fn late(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
     fn deadline(&self) -> Instant {
         self.until.unwrap_or_else(|| Instant::now() + WORK_TIME)
     }
@@ -87,6 +92,9 @@ impl Ingest {
     /// One message of an S3 queue. An error asks for the message to be delivered again; what can never be of use is
     /// acknowledged with a line in the log.
     pub async fn message(&self, body: &str) -> Result<()> {
+        if self.late() {
+            return Err(Error::new(crate::error::Kind::StorageUnavailable, "There was no time left to begin."));
+        }
         let mut outcome = Ok(());
         for seen in events::s3(body, self.objects.bucket())? {
             // One poor record does not keep the others of its message waiting.
@@ -111,10 +119,16 @@ impl Ingest {
         let mut ended = 0;
         for (tenant, hint) in self.app.db.control(Control::DueHints(DUE_PAGE)).await? {
             let Some(hint) = hint else { continue };
+            if self.late() {
+                return Ok(ended);
+            }
             ended += usize::from(settled(self.hinted(TenantId::stored(tenant), hint).await));
         }
         for (tenant, document) in self.app.db.control(Control::StuckDocuments(DUE_PAGE)).await? {
             let Some(document) = document else { continue };
+            if self.late() {
+                return Ok(ended);
+            }
             ended += usize::from(settled(self.document(TenantId::stored(tenant), document).await));
         }
         Ok(ended)

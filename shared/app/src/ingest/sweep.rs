@@ -78,7 +78,13 @@ impl Ingest {
                 tx.finish(store::sweep::between(&tx, from, to)).await?
             };
             for difference in compare(&listing.objects, &kept) {
+                if self.late() {
+                    return Ok(());
+                }
                 match difference {
+                    Difference::Vanished(documents) => {
+                        tracing::error!(tenant = %tenant.uuid(), documents, "ingest.sweep found nothing of a tenant in the bucket: is it the right one?");
+                    }
                     Difference::Orphan(key) => {
                         tracing::warn!(key, "ingest.sweep found an object without a document");
                         report.orphans += 1;

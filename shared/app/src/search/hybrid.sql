@@ -18,7 +18,10 @@ with live as materialized (
   where p.tenant_id = $1 and p.term = any($3)
 ), weight as materialized (
   select asked.term,
-         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0)) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as idf
+         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0)) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as idf,
+         -- For the question of relevance a small library is taken as a page of a larger one: otherwise a word that
+         -- stands in each of its three documents would weigh nothing, and more evidence would end in a refusal.
+         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0), 100) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as share
   from unnest($3) as asked (term)
   cross join size
   left join (select term, max(df) as df from found group by term) seen on seen.term = asked.term
@@ -26,7 +29,7 @@ with live as materialized (
   -- BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009, https://doi.org/10.1561/1500000019).
   select f.document_id, f.revision, f.ordinal,
          sum(w.idf * f.tf * 2.2 / (f.tf + 1.2 * (0.25 + 0.75 * f.length / size.mean))) as bm25,
-         sum(w.idf) / (select sum(idf) from weight) as coverage
+         sum(w.share) / (select sum(share) from weight) as coverage
   from found f
   join weight w on w.term = f.term
   cross join size
@@ -34,11 +37,16 @@ with live as materialized (
   order by bm25 desc, f.document_id, f.ordinal
   limit 50
 ), dense as (
-  select e.document_id, e.revision, e.ordinal, 1 - (e.vector <=> $4) as cosine
-  from embedding e
+  select e.document_id, e.revision, e.ordinal, 1 - e.distance as cosine
+  from (
+    -- A model whose dimension changed at its provider must not break the search of what is left.
+    select v.document_id, v.revision, v.ordinal, case when vector_dims(v.vector) = vector_dims($4) then v.vector <=> $4 end as distance
+    from embedding v
+    where v.tenant_id = $1 and v.model = $5 and $4 is not null
+  ) e
   join live on live.id = e.document_id and live.revision = e.revision
-  where e.tenant_id = $1 and e.model = $5 and $4 is not null
-  order by e.vector <=> $4, e.document_id, e.ordinal
+  where e.distance is not null
+  order by e.distance, e.document_id, e.ordinal
   limit 50
 ), fused as (
   -- Reciprocal rank fusion with k = 60 (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114).

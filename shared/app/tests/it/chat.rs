@@ -89,6 +89,18 @@ async fn a_regenerated_answer_takes_the_place_of_the_last() {
 }
 
 #[tokio::test]
+async fn more_evidence_never_ends_in_a_refusal() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    for copy in 1..=4 {
+        let text = format!("The bridge number {copy} at Oster was closed on 3 May 2021 because of rust.");
+        world.ready(&client, &format!("{copy}.txt"), text.as_bytes()).await;
+        let reply = client.ask(&format!("c{copy}"), "Why was the bridge closed?").await;
+        assert!(reply.answer().contains("rust"), "{copy}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
 async fn bad_questions_are_http_errors() {
     let world = World::new().await;
     let client = &world.tenant_a;

@@ -98,6 +98,40 @@ async fn a_role_that_sees_past_row_security_is_refused() {
 }
 
 #[tokio::test]
+async fn a_role_that_is_a_member_of_the_operator_is_refused() {
+    let url = database().await;
+    let admin = connect(&url).await;
+    // Neither superuser nor bypassing: what a hosting provider gives as an administrator.
+    let role =
+        "drop role if exists plain_admin; create role plain_admin login password 'plain' in role docent_operator";
+    admin.batch_execute(role).await.unwrap();
+    let mut url = url::Url::parse(&url).unwrap();
+    url.set_username("plain_admin").unwrap();
+    url.set_password(Some("plain")).unwrap();
+    let db = Db::new(&config::Database { url: url.to_string(), pool_size: 1 }, Role::App).unwrap();
+    let error = db.ping().await.unwrap_err();
+    assert!(format!("{error:?}").contains("plain_admin is a member of a role that sees every tenant"), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_control_functions_are_for_docent_alone() {
+    let admin = connect(&database().await).await;
+    let rights = admin
+        .query(
+            "select p.proname::text || ' ' || p.proacl::text from pg_proc p where p.pronamespace = 'control'::regnamespace
+               and p.prokind = 'f' order by 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_snapshot!(names(&rights).join("\n"), @r"
+    due_hints {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    stuck_documents {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    unswept_tenants {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    ");
+}
+
+#[tokio::test]
 async fn the_app_role_sees_nothing_without_a_tenant() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join4;
-use pgvector::Vector;
 
 use super::Lease;
 use crate::db::{Param, TenantTx};
@@ -15,10 +14,10 @@ pub async fn cached(tx: &TenantTx, model: &str, hashes: &Vec<Vec<u8>>) -> Result
     if model == docent_text::hash::MODEL {
         return Ok(HashMap::new());
     }
-    let sql = "select c.input_hash, c.vector from embedding_cache c
+    let sql = "select c.input_hash, c.vector::real[] from embedding_cache c
                where c.tenant_id = $1 and c.model = $2 and c.input_hash = any($3)";
     let rows = tx.query(sql, &[&model, hashes]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get::<_, Vector>(1).to_vec())).collect())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Stores a batch. False: fenced, or stored by somebody else already.
