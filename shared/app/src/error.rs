@@ -146,7 +146,7 @@ impl Kind {
             Kind::Document(_) => "Correct the document and upload it again.",
             Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",
             Kind::NotConfigured => {
-                "The operator must complete the configuration; `docent doctor` names what is missing."
+                "The operator must complete the configuration; the function's log names what is missing."
             }
             Kind::Internal => "Try again; if it stays, report the request id.",
         }

@@ -54,7 +54,7 @@ impl IntoResponse for Problem {
             tracing::error!(request_id = id.as_str(), code = error.code(), cause = ?error, "http.request failed");
         }
         let wire = Wire {
-            kind: format!("https://docent.dev/errors/{}", error.code()),
+            kind: format!("urn:docent:error:{}", error.code()),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: &error.detail,

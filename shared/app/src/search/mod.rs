@@ -20,7 +20,7 @@ pub const DEFAULT_LIMIT: i32 = 8;
 pub const MOST: i32 = 50;
 
 /// The share of a question's BM25 weight (sum of idf) that one chunk must contain to count as an answer. Normalised,
-/// unlike a bare BM25 score, so that one floor serves tenants of any size. See `docent eval` for its measurement.
+/// unlike a bare BM25 score, so that one floor serves tenants of any size. Measured by `docent-bench questions`.
 pub const COVERAGE_FLOOR: f64 = 0.34;
 
 /// A question, ready for both legs.

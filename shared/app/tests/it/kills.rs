@@ -8,7 +8,7 @@ use docent::function::Files;
 use serde_json::json;
 
 use crate::ingest::{count, document, long_text, whole};
-use crate::world::{World, eventually};
+use crate::world::{VARIABLES, World, eventually};
 
 #[tokio::test]
 async fn a_dead_worker_is_followed_by_one_that_goes_on() {
@@ -77,16 +77,7 @@ async fn a_killed_process_leaves_enough_to_go_on_from() {
             .args(["--exact", "kills::worker_of_another_process"])
             .env("DOCENT_TEST_EVENT", &event)
             .env("DOCENT_FAILPOINT", point);
-        for name in [
-            "DATABASE_URL",
-            "S3_ENDPOINT",
-            "S3_BUCKET",
-            "S3_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "MASTER_KEY_t1",
-            "MASTER_KEY_CURRENT",
-        ] {
+        for name in VARIABLES {
             worker.env(name, world.environment.get(name).unwrap());
         }
         // The bucket is served by this runtime, which must not be blocked.

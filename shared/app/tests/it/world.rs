@@ -24,6 +24,18 @@ pub const APP_PASSWORD: &str = "app-password-of-the-tests";
 pub const INGEST_SECRET: &str = "ingest-secret-of-the-tests";
 pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
 
+/// What a function cannot start without.
+pub const VARIABLES: [&str; 8] = [
+    "DATABASE_URL",
+    "S3_ENDPOINT",
+    "S3_BUCKET",
+    "S3_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "MASTER_KEY_t1",
+    "MASTER_KEY_CURRENT",
+];
+
 /// One server for the whole test binary; it dies with it.
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(1);
