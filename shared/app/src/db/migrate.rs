@@ -25,7 +25,7 @@ macro_rules! migrations {
 }
 
 const MIGRATIONS: &[Migration] =
-    migrations!["0001_walls", "0002_callers", "0003_library", "0004_conversations", "0005_control"];
+    migrations!["0001_walls", "0002_callers", "0003_library", "0004_conversations", "0005_control", "0006_limits"];
 
 /// What a run did, or with `Plan::DryRun` would do.
 #[derive(Debug, Default, PartialEq, Eq)]
