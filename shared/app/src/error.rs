@@ -18,6 +18,8 @@ pub enum Kind {
     Conflict,
     PayloadTooLarge,
     UnsupportedType,
+    /// What may be spent in a day is spent or reserved.
+    SpendCap,
     DatabaseUnavailable,
     StorageUnavailable,
     /// A document that cannot become text; the code is docent-text's.
@@ -34,13 +36,15 @@ pub struct Error {
     pub kind: Kind,
     pub detail: Cow<'static, str>,
     pub hint: Cow<'static, str>,
+    /// Seconds after which the same request may succeed; becomes `Retry-After`.
+    pub retry_after: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Error {
         let hint = kind.hint();
-        Error { kind, detail: detail.into(), hint: hint.into(), source: None }
+        Error { kind, detail: detail.into(), hint: hint.into(), retry_after: None, source: None }
     }
 
     pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
@@ -58,6 +62,11 @@ impl Error {
 
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Error {
         self.hint = hint.into();
+        self
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Error {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -99,6 +108,7 @@ impl Kind {
             Kind::Conflict => "conflict",
             Kind::PayloadTooLarge => "too_large",
             Kind::UnsupportedType => "unsupported_type",
+            Kind::SpendCap => "spend_cap_reached",
             Kind::DatabaseUnavailable => "database_unavailable",
             Kind::StorageUnavailable => "storage_unavailable",
             Kind::Document(code) | Kind::Provider(code) => code,
@@ -118,7 +128,7 @@ impl Kind {
             Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Kind::Provider("provider_rate_limited") => StatusCode::TOO_MANY_REQUESTS,
+            Kind::SpendCap | Kind::Provider("provider_rate_limited") => StatusCode::TOO_MANY_REQUESTS,
             Kind::Provider("provider_auth" | "provider_quota" | "provider_rejected") => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -142,6 +152,7 @@ impl Kind {
             Kind::Conflict => "Read the current state and decide again.",
             Kind::PayloadTooLarge => "Send less at once.",
             Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
+            Kind::SpendCap => "Wait for the next day (UTC), or have the cap raised.",
             Kind::DatabaseUnavailable | Kind::StorageUnavailable => "Try again in a few seconds.",
             Kind::Document(_) => "Correct the document and upload it again.",
             Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",
