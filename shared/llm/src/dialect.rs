@@ -14,23 +14,25 @@ pub(crate) struct Call {
     /// Name and whole value of the header that carries the key.
     pub(crate) secret: Option<(&'static str, SecretString)>,
     pub(crate) body: Option<Vec<u8>>,
+    /// What an error's JSON body names beyond its status, for example that a 429 is about credit.
+    pub(crate) named: fn(&[u8]) -> Option<ErrorKind>,
 }
 
 impl Call {
     pub(crate) fn get(url: Url, endpoint: &Endpoint) -> Self {
-        Self { url, secret: bearer(endpoint), body: None }
+        Self { url, secret: bearer(endpoint.key.as_ref()), body: None, named: endpoint.dialect.named() }
     }
 
     pub(crate) fn post(url: Url, endpoint: &Endpoint, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(body)
             .map_err(|_| Error::new(ErrorKind::Rejected, "The request cannot be written as JSON."))?;
-        Ok(Self { url, secret: bearer(endpoint), body: Some(body) })
+        Ok(Self { body: Some(body), ..Self::get(url, endpoint) })
     }
 }
 
-fn bearer(endpoint: &Endpoint) -> Option<(&'static str, SecretString)> {
-    let key = endpoint.key.as_ref()?;
-    Some(("authorization", SecretString::from(format!("Bearer {}", key.expose_secret()))))
+/// RFC 6750 §2.1.
+pub(crate) fn bearer(secret: Option<&SecretString>) -> Option<(&'static str, SecretString)> {
+    Some(("authorization", SecretString::from(format!("Bearer {}", secret?.expose_secret()))))
 }
 
 /// Appends path segments. A trailing slash on the base makes no difference.
@@ -101,11 +103,10 @@ impl Dialect {
         }
     }
 
-    /// What an error body names beyond its status, for example that a 429 is about credit.
-    pub(crate) fn named(self, body: &[u8]) -> Option<ErrorKind> {
+    pub(crate) fn named(self) -> fn(&[u8]) -> Option<ErrorKind> {
         match self {
-            Self::OpenAi => openai::named(body),
-            Self::Ollama => ollama::named(body),
+            Self::OpenAi => openai::named,
+            Self::Ollama => ollama::named,
         }
     }
 }

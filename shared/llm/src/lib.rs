@@ -8,6 +8,7 @@ mod decode;
 mod dialect;
 mod embed;
 mod error;
+mod fetch;
 mod limits;
 mod ndjson;
 mod ollama;
@@ -24,6 +25,7 @@ pub use secrecy::SecretString;
 pub use url::Url;
 
 pub use error::{Error, ErrorKind};
+pub use fetch::Fetch;
 pub use limits::Limits;
 pub use stream::ChatStream;
 pub use transport::Transport;

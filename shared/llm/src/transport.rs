@@ -14,7 +14,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::dialect::Call;
 use crate::status::{Refusal, retry_after};
-use crate::{ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, KeyStatus, Limits, address, embed};
+use crate::{
+    ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, address, embed,
+};
 
 const USER_AGENT: &str = concat!("docent/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/json";
@@ -42,8 +44,9 @@ impl Transport {
     pub async fn chat(&self, endpoint: &Endpoint, request: &ChatRequest) -> Result<ChatStream, Error> {
         let decoder = endpoint.dialect.answer();
         let call = endpoint.dialect.chat(endpoint, request)?;
-        let body = self.send(endpoint, call, decoder.framing.media_type()).await?;
-        Ok(ChatStream::new(body.into_stream(), decoder))
+        let Limits { total, stream_body, .. } = self.shared.limits;
+        let expected = Expected { media_type: decoder.framing.media_type(), total, body: stream_body };
+        Ok(ChatStream::new(self.send(call, expected).await?.into_stream(), decoder))
     }
 
     /// Embeds in as many requests as the provider's limits demand, one after the other.
@@ -51,7 +54,7 @@ impl Transport {
         let mut all = Embeddings::default();
         let mut dimensions = None;
         for batch in endpoint.dialect.batch(endpoint).split(inputs) {
-            let reply = self.json(endpoint, endpoint.dialect.embed(endpoint, model, batch)?).await?;
+            let reply = self.json(endpoint.dialect.embed(endpoint, model, batch)?).await?;
             let mut part = endpoint.dialect.embeddings(&reply)?;
             embed::unit_vectors(&mut part.vectors, batch.len(), &mut dimensions)?;
             all.vectors.append(&mut part.vectors);
@@ -62,7 +65,7 @@ impl Transport {
 
     /// Asks the provider about the key without spending a token. `Err` means that it gave no verdict.
     pub async fn check(&self, endpoint: &Endpoint) -> Result<KeyStatus, Error> {
-        match self.json(endpoint, endpoint.dialect.check(endpoint)?).await {
+        match self.json(endpoint.dialect.check(endpoint)?).await {
             Ok(body) => {
                 let _: serde_json::Value =
                     serde_json::from_slice(&body).map_err(|_| Error::from(ErrorKind::Protocol))?;
@@ -79,23 +82,40 @@ impl Transport {
 
     /// The names of the models that this key may use, in the provider's order.
     pub async fn models(&self, endpoint: &Endpoint) -> Result<Vec<String>, Error> {
-        let body = self.json(endpoint, endpoint.dialect.list(endpoint)?).await?;
+        let body = self.json(endpoint.dialect.list(endpoint)?).await?;
         endpoint.dialect.models(&body)
     }
 
-    async fn json(&self, endpoint: &Endpoint, call: Call) -> Result<Vec<u8>, Error> {
-        self.send(endpoint, call, JSON).await?.read_to_end().await
+    /// One small JSON document of no provider, under the same walls: what an identity provider publishes about
+    /// itself, or the answer of a store that speaks REST. Its limits are `fetch_total` and `fetch_body`.
+    pub async fn fetch(&self, request: Fetch) -> Result<Vec<u8>, Error> {
+        let Limits { fetch_total, fetch_body, .. } = self.shared.limits;
+        let expected = Expected { media_type: JSON, total: fetch_total, body: fetch_body };
+        self.send(request.into(), expected).await?.read_to_end().await
     }
+
+    async fn json(&self, call: Call) -> Result<Vec<u8>, Error> {
+        let Limits { total, json_body, .. } = self.shared.limits;
+        self.send(call, Expected { media_type: JSON, total, body: json_body }).await?.read_to_end().await
+    }
+}
+
+/// What a good answer looks like and the most that it may cost.
+struct Expected {
+    media_type: &'static str,
+    total: Duration,
+    body: usize,
 }
 
 impl Transport {
     /// Returns the body once the response's head is beyond reproach.
-    async fn send(&self, endpoint: &Endpoint, call: Call, media_type: &str) -> Result<Body, Error> {
+    async fn send(&self, call: Call, expected: Expected) -> Result<Body, Error> {
         let limits = &self.shared.limits;
         address::check(&call.url, limits.allow_loopback)?;
-        let request = request(call, media_type)?;
-        let deadline = Instant::now() + limits.total;
-        let response = timeout(limits.first_byte.min(limits.total), self.client()?.execute(request))
+        let read_name = call.named;
+        let request = request(call, expected.media_type)?;
+        let deadline = Instant::now() + expected.total;
+        let response = timeout(limits.first_byte.min(expected.total), self.client()?.execute(request))
             .await
             .map_err(|_| Error::from(ErrorKind::Timeout))?
             .map_err(|error| {
@@ -113,14 +133,12 @@ impl Transport {
         let wait = text(headers, RETRY_AFTER).and_then(|value| retry_after(value, text(headers, DATE)));
 
         let body = Body { response, idle: limits.idle, deadline, left: 0 };
-        if status == StatusCode::OK && sent_type == media_type {
-            let left = if media_type == JSON { limits.json_body } else { limits.stream_body };
-            return Ok(Body { left, ..body });
+        let json = is_json(&sent_type);
+        if status == StatusCode::OK && (sent_type == expected.media_type || (json && expected.media_type == JSON)) {
+            return Ok(Body { left: expected.body, ..body });
         }
-        let named = match sent_type == JSON {
-            true => {
-                endpoint.dialect.named(&Body { left: MAX_ERROR_BODY, ..body }.read_to_end().await.unwrap_or_default())
-            }
+        let named = match json {
+            true => read_name(&Body { left: MAX_ERROR_BODY, ..body }.read_to_end().await.unwrap_or_default()),
             false => None,
         };
         if status == StatusCode::OK {
@@ -160,6 +178,11 @@ fn request(call: Call, media_type: &str) -> Result<Request, Error> {
     }
     *request.body_mut() = call.body.map(Into::into);
     Ok(request)
+}
+
+/// Also `application/jwk-set+json` and its like (RFC 6839 §3.1).
+fn is_json(media_type: &str) -> bool {
+    media_type == JSON || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -266,7 +289,7 @@ mod tests {
     fn a_request_does_not_print_its_key() {
         let url = "https://api.openai.com/v1/models".parse().unwrap();
         let secret = Some(("authorization", "Bearer sk-canary".to_owned().into()));
-        let request = request(Call { url, secret, body: None }, JSON).unwrap();
+        let request = request(Call { url, secret, body: None, named: |_| None }, JSON).unwrap();
         assert_eq!(request.headers()["authorization"], "Bearer sk-canary");
         assert!(!format!("{request:?}").contains("canary"));
     }

@@ -8,6 +8,7 @@ mod chat;
 mod cuts;
 mod embed;
 mod faults;
+mod fetch;
 mod keys;
 mod server;
 mod sse;
