@@ -43,6 +43,8 @@ pub fn with<T>(embedder: EmbedderChoice, work: impl AsyncFnOnce(Client) -> Outco
     // The caller's database and keys are not what is measured.
     let names = ["DATABASE_URL", "DIRECT_DATABASE_URL", "OPENAI_API_KEY"];
     let environment = names.iter().fold(Environment::process(), |environment, name| environment.with(name, ""));
+    // Nor is how fast its one token may ask.
+    let environment = environment.or("RATE_LIMIT_PER_MINUTE", "1000000");
     docent::telemetry::start(&environment.clone().or("LOG_LEVEL", "warn"));
     let place = Place { data: Some(scratch.0.clone()), fresh: false, embedder };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

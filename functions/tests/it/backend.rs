@@ -48,6 +48,8 @@ impl Backend {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("INGEST_SECRET", SECRET),
             ("EMBEDDING_MODEL", "hash-384"),
+            ("DOCENT_ENV", "development"),
+            ("RATE_LIMIT_PER_MINUTE", "1000000"),
         ];
         let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Self { environment, admin, events, _postgres: postgres, _folder: folder }

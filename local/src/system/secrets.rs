@@ -13,6 +13,9 @@ use url::Url;
 use super::BUCKET;
 use crate::command::Failure;
 
+/// 50 MB: what the formats that need the whole file in memory are allowed on a machine of one's own.
+const UPLOAD_BYTES: &str = "52428800";
+
 const NAMES: [&str; 6] = ["app_password", "access_key", "secret_key", "master_key", "ingest_secret", "cron_secret"];
 
 pub struct Secrets {
@@ -103,6 +106,8 @@ impl Secrets {
             .with("CRON_SECRET", self.get("cron_secret"))
             .with("ALLOW_LOOPBACK_PROVIDERS", "1")
             .with("EMBEDDING_MODEL", model)
+            .or("DOCENT_ENV", "development")
+            .or("MAX_UPLOAD_BYTES", UPLOAD_BYTES)
     }
 
     fn save(&self) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::{self, Environment};
 use crate::db::{Db, Role};
 use crate::keys::Masters;
+use crate::limits::Rates;
 
 #[derive(Clone)]
 pub struct App {
@@ -16,6 +17,7 @@ pub struct App {
     pub masters: Masters,
     pub clock: Clock,
     pub limits: Arc<config::Limits>,
+    pub rates: Rates,
 }
 
 /// Models: those behind a provider's API, and one that the local binary may bring along.
@@ -42,6 +44,7 @@ impl App {
             masters: Masters::read(environment)?,
             clock: Clock::system(),
             limits: Arc::new(limits),
+            rates: Rates::read(environment)?,
         })
     }
 

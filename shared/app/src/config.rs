@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::limits::{Policy, Rates};
+
 /// A configuration that cannot work: which variable, what is wrong with it, what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem} {remedy}")]
@@ -189,16 +191,141 @@ pub struct Limits {
     pub buffered_progress: bool,
 }
 
-/// 50 MB: what the formats that need the whole file in memory are allowed.
-pub const DEFAULT_UPLOAD_BYTES: u64 = 50 * 1024 * 1024;
-
 impl Limits {
     pub fn read(environment: &Environment) -> Result<Limits, Error> {
+        let upload_bytes = environment.number("MAX_UPLOAD_BYTES", Profile::read(environment)?.upload_bytes())?;
+        if upload_bytes == 0 {
+            return Err(Error::new("MAX_UPLOAD_BYTES", "admits no file.", "Give a number of bytes."));
+        }
         Ok(Limits {
-            upload_bytes: environment.number("MAX_UPLOAD_BYTES", DEFAULT_UPLOAD_BYTES)?,
+            upload_bytes,
             loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
         })
+    }
+}
+
+/// `DOCENT_ENV` (else `VERCEL_ENV`): what limits start from. Absent, the strictest holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Development,
+    Staging,
+    Production,
+}
+
+impl Profile {
+    pub fn read(environment: &Environment) -> Result<Profile, Error> {
+        let name = if environment.get("DOCENT_ENV").is_some() { "DOCENT_ENV" } else { "VERCEL_ENV" };
+        match environment.get(name) {
+            None | Some("production") => Ok(Profile::Production),
+            Some("staging" | "preview") => Ok(Profile::Staging),
+            Some("development") => Ok(Profile::Development),
+            Some(_) => Err(Error::new(name, "names no environment.", "Set it to development, staging or production.")),
+        }
+    }
+
+    /// The largest upload unless `MAX_UPLOAD_BYTES` says otherwise.
+    fn upload_bytes(self) -> u64 {
+        match self {
+            Profile::Development => 10 * 1024 * 1024,
+            Profile::Staging | Profile::Production => 5 * 1024 * 1024,
+        }
+    }
+
+    /// Requests of one token in a minute unless `RATE_LIMIT_PER_MINUTE` says otherwise.
+    fn rate(self) -> u32 {
+        match self {
+            Profile::Development => 1000,
+            Profile::Staging => 100,
+            Profile::Production => 60,
+        }
+    }
+}
+
+/// A tenant's own limit is that of this many tokens.
+const TOKENS_OF_A_TENANT: u32 = 20;
+/// What a person who types can use up in a minute.
+const VISITOR_RATE: u32 = 20;
+
+impl Rates {
+    /// `RATE_LIMIT_PER_MINUTE` for a token, and those for a tenant, a visitor and an address, which follow from it.
+    pub fn read(environment: &Environment) -> Result<Rates, Error> {
+        let rate = |variable: &str, name, default: u32| match environment.number(variable, default)? {
+            limit @ 1..=Policy::MOST => Ok(Policy::per_minute(name, limit)),
+            _ => Err(Error::new(variable, "is not a rate.", format!("Give 1 to {} requests a minute.", Policy::MOST))),
+        };
+        let profile = Profile::read(environment)?;
+        let token = rate("RATE_LIMIT_PER_MINUTE", "token", profile.rate())?;
+        let visitor = match profile {
+            Profile::Production => token.limit.min(VISITOR_RATE),
+            Profile::Development | Profile::Staging => token.limit,
+        };
+        let tenant = token.limit.saturating_mul(TOKENS_OF_A_TENANT).min(Policy::MOST);
+        Ok(Rates {
+            token,
+            tenant: rate("RATE_LIMIT_TENANT_PER_MINUTE", "tenant", tenant)?,
+            visitor: rate("RATE_LIMIT_VISITOR_PER_MINUTE", "visitor", visitor)?,
+            address: rate("RATE_LIMIT_ADDRESS_PER_MINUTE", "address", token.limit)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().fold(Environment::default(), |environment, (name, value)| environment.with(name, *value))
+    }
+
+    #[test]
+    fn limits_follow_the_environment() {
+        const MB: u64 = 1024 * 1024;
+        let table: [(&[(&str, &str)], u64, [u32; 4]); 7] = [
+            (&[], 5 * MB, [60, 1200, 20, 60]),
+            (&[("VERCEL_ENV", "preview")], 5 * MB, [100, 2000, 100, 100]),
+            (&[("VERCEL_ENV", "development")], 10 * MB, [1000, 20_000, 1000, 1000]),
+            (&[("VERCEL_ENV", "preview"), ("DOCENT_ENV", "production")], 5 * MB, [60, 1200, 20, 60]),
+            (&[("DOCENT_ENV", "staging"), ("MAX_UPLOAD_BYTES", "7")], 7, [100, 2000, 100, 100]),
+            (&[("RATE_LIMIT_PER_MINUTE", "9")], 5 * MB, [9, 180, 9, 9]),
+            (
+                &[
+                    ("RATE_LIMIT_TENANT_PER_MINUTE", "3"),
+                    ("RATE_LIMIT_VISITOR_PER_MINUTE", "2"),
+                    ("RATE_LIMIT_ADDRESS_PER_MINUTE", "1"),
+                ],
+                5 * MB,
+                [60, 3, 2, 1],
+            ),
+        ];
+        for (pairs, upload_bytes, rates) in table {
+            let environment = environment(pairs);
+            assert_eq!(Limits::read(&environment).unwrap().upload_bytes, upload_bytes, "{pairs:?}");
+            let Rates { token, tenant, visitor, address } = Rates::read(&environment).unwrap();
+            assert_eq!([token, tenant, visitor, address].map(|policy| policy.limit), rates, "{pairs:?}");
+            assert_eq!([token, tenant, visitor, address].map(|policy| policy.window_seconds), [60; 4]);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_none_stops_the_start_and_names_its_variable() {
+        for variable in [
+            "RATE_LIMIT_PER_MINUTE",
+            "RATE_LIMIT_TENANT_PER_MINUTE",
+            "RATE_LIMIT_VISITOR_PER_MINUTE",
+            "RATE_LIMIT_ADDRESS_PER_MINUTE",
+        ] {
+            for wrong in ["0", "-1", "60/min", "1e3", "1000001", "99999999999999999999"] {
+                let error = Rates::read(&environment(&[(variable, wrong)])).unwrap_err();
+                assert_eq!(error.variable, variable, "{wrong}: {error}");
+            }
+        }
+        for variable in ["DOCENT_ENV", "VERCEL_ENV"] {
+            assert_eq!(Rates::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
+            assert_eq!(Limits::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
+        }
+        let error = Limits::read(&environment(&[("MAX_UPLOAD_BYTES", "0")])).unwrap_err();
+        assert_eq!(error.variable, "MAX_UPLOAD_BYTES");
     }
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     UnsupportedType,
     /// What may be spent in a day is spent or reserved.
     SpendCap,
+    /// The caller's requests come faster than a policy admits.
+    RateLimited,
     DatabaseUnavailable,
     StorageUnavailable,
     /// A document that cannot become text; the code is docent-text's.
@@ -88,7 +90,8 @@ impl Error {
     pub fn retryable(&self) -> bool {
         matches!(
             self.kind,
-            Kind::DatabaseUnavailable
+            Kind::RateLimited
+                | Kind::DatabaseUnavailable
                 | Kind::StorageUnavailable
                 | Kind::Provider(
                     "provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated"
@@ -109,6 +112,7 @@ impl Kind {
             Kind::PayloadTooLarge => "too_large",
             Kind::UnsupportedType => "unsupported_type",
             Kind::SpendCap => "spend_cap_reached",
+            Kind::RateLimited => "rate_limited",
             Kind::DatabaseUnavailable => "database_unavailable",
             Kind::StorageUnavailable => "storage_unavailable",
             Kind::Document(code) | Kind::Provider(code) => code,
@@ -128,7 +132,9 @@ impl Kind {
             Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Kind::SpendCap | Kind::Provider("provider_rate_limited") => StatusCode::TOO_MANY_REQUESTS,
+            Kind::SpendCap | Kind::RateLimited | Kind::Provider("provider_rate_limited") => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Kind::Provider("provider_auth" | "provider_quota" | "provider_rejected") => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -153,6 +159,7 @@ impl Kind {
             Kind::PayloadTooLarge => "Send less at once.",
             Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
             Kind::SpendCap => "Wait for the next day (UTC), or have the cap raised.",
+            Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
             Kind::DatabaseUnavailable | Kind::StorageUnavailable => "Try again in a few seconds.",
             Kind::Document(_) => "Correct the document and upload it again.",
             Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",

@@ -16,6 +16,7 @@ pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod keys;
+pub mod limits;
 pub mod objects;
 pub mod search;
 pub mod telemetry;

@@ -15,6 +15,7 @@ mod house;
 mod ingest;
 mod keys;
 mod kills;
+mod limits;
 mod sweep;
 mod tokens;
 mod trips;

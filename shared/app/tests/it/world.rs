@@ -209,6 +209,8 @@ pub fn environment(app_url: &str, bucket: &str) -> Environment {
         .with("CRON_SECRET", CRON_SECRET)
         .with("ALLOW_LOOPBACK_PROVIDERS", "1")
         .with("EMBEDDING_MODEL", "hash-384")
+        .with("DOCENT_ENV", "development")
+        .with("RATE_LIMIT_PER_MINUTE", "1000000")
 }
 
 /// Sends a file to a presigned URL with exactly the headers that were signed.

@@ -1,0 +1,63 @@
+//! Buckets in Postgres. The database's `now()` is the one clock that all instances share.
+
+use super::{Debit, Policy};
+use crate::db::TenantTx;
+use crate::error::{Error, Result};
+
+/// The debit of a caller, as CTEs to stand behind a CTE `held` that has one row, with a column `bucket` (text: the
+/// narrow bucket, such as `token:<id>`), exactly when the credential is valid. An invalid one debits nothing.
+///
+/// Parameters: `$1` the tenant; `$2`, `$3` the narrow policy's [`Policy::pace`]; `$4`, `$5` the tenant's. The
+/// statement's own begin at `$6`.
+///
+/// Yields the CTE `standing` with one row (none when `held` has none): `verdict` int4, `remaining` int8,
+/// `wait_millis` int8, as [`Debit`] has them.
+///
+/// A bucket holds the time at which it is full again. The row is locked until the transaction ends, so whoever debits
+/// commits in the same trip; a request that is rolled back was not counted. The narrow bucket comes first: a caller
+/// beyond its own limit takes nothing from its tenant's.
+pub const DEBIT: &str = "
+  narrow as (
+    insert into rate_bucket as b (tenant_id, bucket, arrival)
+    select $1, held.bucket, now() + $2 * interval '1 microsecond' from held
+    on conflict (tenant_id, bucket) do update
+      set arrival = greatest(b.arrival, now()) + $2 * interval '1 microsecond'
+      where greatest(b.arrival, now()) + $2 * interval '1 microsecond' <= now() + $3 * interval '1 microsecond'
+    returning b.arrival
+  ), wide as (
+    insert into rate_bucket as b (tenant_id, bucket, arrival)
+    select $1, 'tenant', now() + $4 * interval '1 microsecond' from narrow
+    on conflict (tenant_id, bucket) do update
+      set arrival = greatest(b.arrival, now()) + $4 * interval '1 microsecond'
+      where greatest(b.arrival, now()) + $4 * interval '1 microsecond' <= now() + $5 * interval '1 microsecond'
+    returning b.arrival
+  ), clocked as (
+    -- A refused bucket's arrival is read as of the statement's begin: exact but for those that came in between.
+    select case when narrow.arrival is null then 1 when wide.arrival is null then 2 else 0 end as verdict,
+           (extract(epoch from narrow.arrival - now()) * 1000000)::int8 as ahead,
+           case when narrow.arrival is null
+             then (select (extract(epoch from b.arrival - now()) * 1000000)::int8 + $2 - $3 from rate_bucket b
+                   where b.tenant_id = $1 and b.bucket = held.bucket)
+             else (select (extract(epoch from b.arrival - now()) * 1000000)::int8 + $4 - $5 from rate_bucket b
+                   where b.tenant_id = $1 and b.bucket = 'tenant')
+           end as early
+    from held left join narrow on true left join wide on true
+  ), standing as (
+    select clocked.verdict,
+           greatest(coalesce(($3 - clocked.ahead) / $2, 0), 0)::int8 as remaining,
+           (case when clocked.verdict = 0 then clocked.ahead else greatest(coalesce(clocked.early, 0), 1000) end
+             + 999) / 1000 as wait_millis
+    from clocked
+  )";
+
+/// The same debit, of a caller that is already known.
+pub async fn debit(tx: &TenantTx, bucket: &str, narrow: Policy, tenant: Policy) -> Result<Debit> {
+    let sql = format!(
+        "with held as (select $6 as bucket), {DEBIT}
+         select standing.verdict, standing.remaining, standing.wait_millis from standing"
+    );
+    let ([step, span], [tenant_step, tenant_span]) = (narrow.pace(), tenant.pace());
+    let row = tx.query_opt(&sql, &[&step, &span, &tenant_step, &tenant_span, &bucket]).await?;
+    let row = row.ok_or_else(|| Error::internal("a debit gave no row"))?;
+    Ok(Debit { verdict: row.get(0), remaining: row.get(1), wait_millis: row.get(2) })
+}
