@@ -4,20 +4,29 @@ use std::sync::Arc;
 
 use docent_llm::{LocalModel, Transport};
 
+use crate::auth::{Sessions, Signer};
 use crate::clock::Clock;
-use crate::config::{self, Environment};
+use crate::config::{self, Environment, Front, Provisioning};
 use crate::db::{Db, Role};
 use crate::keys::Masters;
 use crate::limits::Rates;
+
+/// What the visitors' keys are derived for; another purpose gets other keys from the same masters.
+const VISITORS: &[u8] = b"docent/visitor/v1";
 
 #[derive(Clone)]
 pub struct App {
     pub db: Db,
     pub llm: Llm,
     pub masters: Masters,
+    /// Signs visitors, with keys derived from the masters.
+    pub signer: Signer,
+    pub sessions: Sessions,
+    pub provisioning: Provisioning,
+    pub rates: Rates,
+    pub front: Arc<Front>,
     pub clock: Clock,
     pub limits: Arc<config::Limits>,
-    pub rates: Rates,
 }
 
 /// Models: those behind a provider's API, and one that the local binary may bring along.
@@ -38,13 +47,18 @@ impl App {
     pub fn with_db(environment: &Environment, db: Db, limits: config::Limits) -> Result<App, config::Error> {
         let transport =
             Transport::new(docent_llm::Limits { allow_loopback: limits.loopback_providers, ..Default::default() });
+        let masters = Masters::read(environment)?;
         Ok(App {
             db,
             llm: Llm { transport, local: None },
-            masters: Masters::read(environment)?,
+            signer: Signer::new(masters.derive(VISITORS)),
+            masters,
+            sessions: Sessions::default(),
+            provisioning: Provisioning::read(environment)?,
+            rates: Rates::read(environment)?,
+            front: Arc::new(Front::read(environment)?),
             clock: Clock::system(),
             limits: Arc::new(limits),
-            rates: Rates::read(environment)?,
         })
     }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     InvalidRequest,
     Unauthorized,
     Forbidden,
+    /// A page of another origin than those that may.
+    WrongOrigin,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -106,6 +108,7 @@ impl Kind {
             Kind::InvalidRequest => "invalid_request",
             Kind::Unauthorized => "unauthorized",
             Kind::Forbidden => "forbidden",
+            Kind::WrongOrigin => "origin_not_allowed",
             Kind::NotFound => "not_found",
             Kind::MethodNotAllowed => "method_not_allowed",
             Kind::Conflict => "conflict",
@@ -125,7 +128,7 @@ impl Kind {
         match self {
             Kind::InvalidRequest => StatusCode::BAD_REQUEST,
             Kind::Unauthorized => StatusCode::UNAUTHORIZED,
-            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::Forbidden | Kind::WrongOrigin => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Conflict => StatusCode::CONFLICT,
@@ -153,6 +156,7 @@ impl Kind {
                 "Send `Authorization: Bearer docent_sk_…` with a token that is neither expired nor revoked."
             }
             Kind::Forbidden => "Use a token that has the scope for this.",
+            Kind::WrongOrigin => "Call from an origin that the token names.",
             Kind::NotFound => "Check the address and the id.",
             Kind::MethodNotAllowed => "Use one of the methods named in the `Allow` header.",
             Kind::Conflict => "Read the current state and decide again.",

@@ -46,27 +46,33 @@ impl FromRef<Files> for Ingest {
 }
 
 pub fn health() -> Built {
-    Ok(http::service(health::router().with_state(app()?)))
+    let app = app()?;
+    Ok(http::service(health::router().with_state(app.clone()), &app.front))
 }
 
 pub fn keys() -> Built {
-    Ok(http::service(keys::router().merge(auth::router()).with_state(app()?)))
+    let app = app()?;
+    Ok(http::service(keys::router().merge(auth::router()).with_state(app.clone()), &app.front))
 }
 
 pub fn bots() -> Built {
-    Ok(http::service(bots_rooms().with_state(app()?)))
+    let app = app()?;
+    Ok(http::service(bots_rooms().with_state(app.clone()), &app.front))
 }
 
 pub fn chat() -> Built {
-    Ok(http::service(chat::router().with_state(app()?)))
+    let app = app()?;
+    Ok(http::service(chat::router().with_state(app.clone()), &app.front))
 }
 
 pub fn upload() -> Built {
-    Ok(http::service(documents::router().with_state(files()?)))
+    let files = files()?;
+    Ok(http::service(documents::router().with_state(files.clone()), &files.app.front))
 }
 
 pub fn ingest() -> Built {
-    Ok(http::service(ingest::router().with_state(files()?)))
+    let files = files()?;
+    Ok(http::service(ingest::router().with_state(files.clone()), &files.app.front))
 }
 
 /// Ingestion without HTTP: what a queue's consumer calls.
@@ -83,7 +89,8 @@ pub fn everything(files: Files) -> Router {
         .merge(chat::router())
         .merge(documents::router())
         .merge(ingest::router());
-    http::service(rooms.with_state(files))
+    let front = files.app.front.clone();
+    http::service(rooms.with_state(files), &front)
 }
 
 fn bots_rooms<S>() -> Router<S>

@@ -1,68 +1,116 @@
-//! The caller as an argument: a handler without one cannot name any tenant's data.
+//! The caller as an argument: a handler without one cannot name any tenant's data, and gets one only by naming the
+//! scope that it needs.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 use axum::extract::{FromRef, FromRequestParts};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
-use secrecy::SecretString;
+use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-use super::{Scope, TenantId, store, token};
+use super::session::{Person, Presented};
+use super::token::{self, TokenKind};
+use super::visitor::Visitor;
+use super::{Caller, Need, Scope, TenantId, store};
 use crate::App;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
+use crate::http::{ClientAddress, Notes};
 
-/// A verified caller: the token exists, is neither expired nor revoked, and belongs to the tenant.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    pub tenant: TenantId,
-    pub token: Uuid,
-    pub(super) scopes: Vec<String>,
+/// A longer credential is none of ours: the largest session of an identity provider stays far below.
+pub const LONGEST_CREDENTIAL: usize = 16 * 1024;
+
+/// A verified caller that may do what `S` says.
+pub struct May<S> {
+    caller: Caller,
+    scope: PhantomData<S>,
 }
 
-impl Caller {
-    /// Refuses a caller whose token lacks the scope.
-    pub fn require(&self, scope: Scope) -> Result<()> {
-        if self.scopes.iter().any(|held| held == scope.as_str()) {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Forbidden, format!("This token lacks the scope `{}`.", scope.as_str())))
+impl<S> Deref for May<S> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
     }
 }
 
-/// A well-formed credential whose tenant is only claimed so far. [`Credential::verify`] makes it a fact in the same
-/// trip as the statements that stand beside it.
+/// A well-formed credential whose tenant is only claimed so far, or vouched for by a signature. [`Credential::verify`]
+/// makes it a fact in the same trip as the statements that stand beside it.
 pub struct Credential {
-    claimed: TenantId,
-    hash: [u8; 32],
+    tenant: TenantId,
+    proof: Proof,
+    origin: Option<HeaderValue>,
+    address: ClientAddress,
+    notes: Notes,
+    app: App,
+}
+
+enum Proof {
+    Token([u8; 32]),
+    Visitor(Box<Visitor>),
+    Person(Box<Person>),
 }
 
 impl Credential {
-    /// The claimed tenant: good for opening its door, where row security and the token's row decide.
+    /// The claimed tenant: good for opening its door, where row security and the credential's row decide.
     pub fn tenant(&self) -> TenantId {
-        self.claimed
+        self.tenant
     }
 
-    pub async fn verify(&self, tx: &TenantTx) -> Result<Caller> {
-        store::verify(tx, &self.hash).await?.ok_or_else(unauthorized)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Credential {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unauthorized)?;
-        let (scheme, text) = header.split_once(' ').ok_or_else(unauthorized)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthorized());
+    /// Whose conversations this caller sees.
+    pub fn owner(&self) -> String {
+        match &self.proof {
+            Proof::Token(_) => String::new(),
+            Proof::Visitor(visitor) => visitor.owner(),
+            Proof::Person(person) => person.owner(),
         }
-        let hash = token::hash(text.trim());
-        let claimed = token::claim(&SecretString::from(text.trim())).ok_or_else(unauthorized)?;
-        Ok(Credential { claimed, hash })
+    }
+
+    /// The bot that may be talked to: a visitor has no choice.
+    pub fn bot(&self, asked: Option<Uuid>) -> Result<Option<Uuid>> {
+        match &self.proof {
+            Proof::Visitor(visitor) if asked.is_some() && asked != visitor.bot => Err(Error::not_found("bot")),
+            Proof::Visitor(visitor) => Ok(visitor.bot),
+            _ => Ok(asked),
+        }
+    }
+
+    /// Looks the caller up, counts the request against its limits, and refuses what lacks the scope: one statement.
+    pub async fn verify(&self, tx: &TenantTx, scope: Scope) -> Result<Caller> {
+        let look = store::Look { rates: &self.app.rates, address: self.address };
+        let found = match &self.proof {
+            Proof::Token(hash) => store::by_token(tx, hash, &look).await?,
+            Proof::Visitor(visitor) => store::by_visitor(tx, visitor, &look).await?,
+            Proof::Person(person) => store::by_person(tx, person, &look).await?,
+        };
+        if let (Proof::Visitor(_), Some(origin)) = (&self.proof, &self.origin) {
+            self.notes.readable_by(origin);
+        }
+        let caller = found.admit(&self.notes)?.ok_or_else(|| self.unknown())?;
+        if !caller.scopes.contains(&scope) {
+            return Err(forbidden(scope));
+        }
+        Ok(caller)
+    }
+
+    /// A tenant is made on first sight only where the operator lets strangers in.
+    async fn verify_alone(&self, scope: Scope) -> Result<Caller> {
+        let tx = self.app.db.tenant(self.tenant).await?;
+        tx.finish(self.verify(&tx, scope)).await
+    }
+
+    fn unknown(&self) -> Error {
+        match &self.proof {
+            Proof::Person(_) => Error::new(Kind::Forbidden, "You are signed in, but nothing here belongs to you.")
+                .hint("Ask the operator to add your organisation, or sign in with another account."),
+            _ => unauthorized(),
+        }
     }
 }
 
-impl<S> FromRequestParts<S> for Caller
+impl<S> FromRequestParts<S> for Credential
 where
     App: FromRef<S>,
     S: Send + Sync,
@@ -70,12 +118,124 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let credential = Credential::from_request_parts(parts, state).await?;
-        let tx = App::from_ref(state).db.tenant(credential.tenant()).await?;
-        tx.finish(credential.verify(&tx)).await
+        let app = App::from_ref(state);
+        let (tenant, proof) = prove(parts, &app).await?;
+        let address = parts.extensions.get().copied().unwrap_or_else(ClientAddress::unknown);
+        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        let credential = Credential { tenant, proof, origin: parts.headers.get(ORIGIN).cloned(), address, notes, app };
+        if let Proof::Person(person) = &credential.proof
+            && credential.app.provisioning.on_first_sight
+        {
+            super::provision(&credential.app, tenant, person).await?;
+        }
+        Ok(credential)
     }
 }
 
-fn unauthorized() -> Error {
+impl<S, N> FromRequestParts<S> for May<N>
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+    N: Need,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let credential = Credential::from_request_parts(parts, state).await?;
+        Ok(May { caller: credential.verify_alone(N::SCOPE).await?, scope: PhantomData })
+    }
+}
+
+/// What the request shows, as far as it can be judged without the tenant's rows.
+async fn prove(parts: &Parts, app: &App) -> Result<(TenantId, Proof)> {
+    let Some(text) = bearer(&parts.headers)? else {
+        return session(parts, app).await;
+    };
+    if text.starts_with("docent_pk_") {
+        return Err(Error::new(Kind::Forbidden, "A publishable token only lets visitors in.")
+            .hint("Mint a visitor's token with POST /api/tokens/visitor, or use a `docent_sk_…` token on a server."));
+    }
+    if let Some(claimed) = token::claim(TokenKind::Secret, text) {
+        return Ok((claimed, Proof::Token(token::hash(text))));
+    }
+    if text.starts_with("docent_vt_") {
+        let (tenant, visitor) = app.signer.read(text).ok_or_else(unauthorized)?;
+        if !visitor.alive(app.clock.now()) {
+            return Err(
+                unauthorized().hint("The visitor's token has ended: mint a new one with POST /api/tokens/visitor.")
+            );
+        }
+        from_its_page(&parts.headers, &visitor.origin, parts.method.is_safe())?;
+        return Ok((tenant, Proof::Visitor(Box::new(visitor))));
+    }
+    if text.starts_with("docent_") || !app.sessions.configured() {
+        return Err(unauthorized());
+    }
+    person(app, Presented::Bearer(text)).await
+}
+
+async fn session(parts: &Parts, app: &App) -> Result<(TenantId, Proof)> {
+    let cookies: Vec<&str> = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    if cookies.is_empty() || !app.sessions.configured() {
+        return Err(unauthorized());
+    }
+    let found = person(app, Presented::Cookies(&cookies.join("; "))).await?;
+    // A browser adds cookies to requests that other pages make.
+    if !parts.method.is_safe() && !from_our_page(&parts.headers, app) {
+        return Err(
+            wrong_origin().hint("Call from the page's own origin, or have the operator add it to ALLOWED_ORIGINS.")
+        );
+    }
+    Ok(found)
+}
+
+async fn person(app: &App, presented: Presented<'_>) -> Result<(TenantId, Proof)> {
+    let person = app.sessions.verify(presented).await?;
+    Ok((TenantId::of_person(&person), Proof::Person(Box::new(person))))
+}
+
+/// The text of the `Authorization` header's bearer token, if there is such a header at all.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let (scheme, text) = header.to_str().ok().and_then(|header| header.split_once(' ')).ok_or_else(unauthorized)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || text.len() > LONGEST_CREDENTIAL {
+        return Err(unauthorized());
+    }
+    Ok(Some(text.trim()))
+}
+
+/// Browsers name the page's origin on everything but plain reads of its own server.
+pub(super) fn from_its_page(headers: &HeaderMap, origin: &str, safe: bool) -> Result<()> {
+    match headers.get(ORIGIN) {
+        Some(shown) if shown.as_bytes() == origin.as_bytes() => Ok(()),
+        None if safe => Ok(()),
+        _ => Err(wrong_origin()),
+    }
+}
+
+fn from_our_page(headers: &HeaderMap, app: &App) -> bool {
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        Some(b"same-origin" | b"none") => return true,
+        Some(_) => return headers.get(ORIGIN).is_some_and(|origin| app.front.allows(origin)),
+        None => {}
+    }
+    let Some(origin) = headers.get(ORIGIN) else {
+        // No browser leaves out both: nobody's cookie is being abused.
+        return true;
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let same = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host) == host;
+    (same && host.is_some()) || app.front.allows(origin)
+}
+
+fn forbidden(scope: Scope) -> Error {
+    Error::new(Kind::Forbidden, format!("This token lacks the scope `{}`.", scope.as_str()))
+}
+
+pub(super) fn wrong_origin() -> Error {
+    Error::new(Kind::WrongOrigin, "This page's origin may not do that.")
+}
+
+pub(super) fn unauthorized() -> Error {
     Error::new(Kind::Unauthorized, "This needs a valid token.")
 }

@@ -1,20 +1,30 @@
-//! Who is asking: tenants, platform tokens, scopes, and the caller that routes take as an argument.
+//! Who is asking: tenants, platform tokens, visitors, sessions of identity providers, and the caller that routes take
+//! as an argument.
 
 mod extract;
 mod operator;
+mod role;
 mod routes;
+pub mod session;
 pub(crate) mod store;
 pub mod token;
+pub mod visitor;
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub use extract::{Caller, Credential};
+pub use extract::{Credential, LONGEST_CREDENTIAL, May};
+pub(crate) use operator::provision;
 pub use operator::{NewTenant, Tenant, create_tenant, list_tenants, mint_token};
+pub use role::{Admin, Chat, Need, Read, Role, Scope, Write};
 pub use routes::router;
+pub use session::Sessions;
+pub use visitor::Signer;
 
 use crate::clock::Clock;
+use session::Person;
 
 /// A tenant. The field is private: only a credential, a stored row or the operator can make one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +41,20 @@ impl TenantId {
         TenantId(id)
     }
 
+    /// The tenant of a person whom an identity provider vouches for: the same one wherever it is computed, so that it
+    /// can be named before any row is read. The issuer is part of it: two providers may use the same ids.
+    pub fn of_person(person: &Person) -> TenantId {
+        let mut hash = Sha256::new();
+        for part in ["docent/tenant/v1", &person.issuer, person.group()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        TenantId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
     pub fn uuid(self) -> Uuid {
         self.0
     }
@@ -42,32 +66,15 @@ impl fmt::Debug for TenantId {
     }
 }
 
-/// What a token allows. Deny by default: a route names the one that it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Ask questions, read one's conversations.
-    Chat,
-    /// Read documents, bots, usage; search.
-    Read,
-    /// Upload and delete documents, change bots.
-    Write,
-    /// Provider keys and platform tokens.
-    Admin,
-}
-
-impl Scope {
-    pub const ALL: [Scope; 4] = [Scope::Chat, Scope::Read, Scope::Write, Scope::Admin];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::Chat => "chat",
-            Scope::Read => "read",
-            Scope::Write => "write",
-            Scope::Admin => "admin",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Scope> {
-        Scope::ALL.into_iter().find(|scope| scope.as_str() == text)
-    }
+/// A verified caller. Made by [`Credential::verify`] and [`May`] alone, both of which ask for a scope.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub tenant: TenantId,
+    /// The platform token that the request came with, or that minted its visitor.
+    pub token: Option<Uuid>,
+    /// Set for visitors: who, in the tenant's own terms.
+    pub visitor: Option<String>,
+    /// Whose conversations these are: empty for the tenant's own servers.
+    pub owner: String,
+    scopes: Vec<Scope>,
 }

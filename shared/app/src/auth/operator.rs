@@ -2,8 +2,11 @@
 
 use secrecy::SecretString;
 
+use super::session::Person;
 use super::store::{self, NewToken};
+use super::token::TokenKind;
 use super::{Scope, TenantId, token};
+use crate::App;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -29,9 +32,10 @@ pub async fn create_tenant(db: &Db, clock: &Clock, new: NewTenant<'_>) -> Result
     }
     let tenant = TenantId::create(clock);
     let tx = db.tenant(tenant).await?;
-    store::create_tenant(&tx, new.name.trim(), new.embedding_model, [clock.uuid(), clock.uuid()]).await?;
-    let minted = token::mint(tenant, clock);
-    let row = NewToken { id: clock.uuid(), name: "first", scopes: &Scope::ALL, expires_at: None, minted: &minted };
+    let ids = [clock.uuid(), clock.uuid()];
+    store::create_tenant(&tx, new.name.trim(), None, new.embedding_model, ids).await?;
+    let minted = token::mint(TokenKind::Secret, tenant, clock);
+    let row = NewToken::secret(clock.uuid(), "first", &Scope::ALL, &minted);
     store::insert(&tx, row).await?;
     tx.commit().await?;
     Ok((tenant, minted.text))
@@ -39,12 +43,25 @@ pub async fn create_tenant(db: &Db, clock: &Clock, new: NewTenant<'_>) -> Result
 
 /// A further token for a tenant whose first one was lost.
 pub async fn mint_token(db: &Db, clock: &Clock, tenant: TenantId, scopes: &[Scope]) -> Result<SecretString> {
-    let minted = token::mint(tenant, clock);
+    let minted = token::mint(TokenKind::Secret, tenant, clock);
     let tx = db.tenant(tenant).await?;
-    let row = NewToken { id: clock.uuid(), name: "operator", scopes, expires_at: None, minted: &minted };
+    let row = NewToken::secret(clock.uuid(), "operator", scopes, &minted);
     store::insert(&tx, row).await?;
     tx.commit().await?;
     Ok(minted.text)
+}
+
+/// Makes the tenant of a person whom nobody here has seen before. Safe to repeat, and beside a twin.
+pub(crate) async fn provision(app: &App, tenant: TenantId, person: &Person) -> Result<()> {
+    let tx = app.db.tenant(tenant).await?;
+    if tx.finish(store::tenant(&tx)).await?.is_some() {
+        return Ok(());
+    }
+    let name: String = person.group().chars().filter(|c| !c.is_control()).take(200).collect();
+    let ids = [app.clock.uuid(), app.clock.uuid()];
+    let tx = app.db.tenant(tenant).await?;
+    store::create_tenant(&tx, &name, Some(person), &app.limits.embedding_model, ids).await?;
+    tx.commit().await
 }
 
 pub async fn list_tenants(db: &Db) -> Result<Vec<Tenant>> {

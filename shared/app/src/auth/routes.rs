@@ -1,18 +1,22 @@
-//! `/api/tokens`: make, list and revoke platform tokens.
+//! `/api/tokens`: make, list and revoke platform tokens; `/api/tokens/visitor`: let a visitor of a page in.
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::{delete, get};
-use http::StatusCode;
-use secrecy::ExposeSecret;
+use axum::routing::{delete, get, post};
+use http::header::ORIGIN;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::store::{self, NewToken};
-use super::{Caller, Scope, token};
-use crate::App;
-use crate::error::{Error, Result};
-use crate::http::{Json, Path};
+use super::token::TokenKind;
+use super::visitor::{IDENTITY_SECONDS, LIFETIME_SECONDS, LONGEST_NAME, LONGEST_SUBJECT, Visitor, vouched};
+use super::{Admin, Caller, May, Scope, extract, token};
+use crate::error::{Error, Kind, Result};
+use crate::http::{ClientAddress, Json, Notes, Path, small_bodies};
+use crate::{App, config};
 
 pub fn router<S>() -> Router<S>
 where
@@ -22,14 +26,28 @@ where
     Router::new()
         .route("/api/tokens", get(list_tokens).post(create_token))
         .route("/api/tokens/{id}", delete(revoke_token))
+        .route("/api/tokens/visitor", post(create_visitor))
+        .layer(small_bodies())
 }
+
+/// Origins of one publishable token: a tenant's sites, with and without `www`, and some more.
+const ORIGINS_LIMIT: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewTokenWire {
     name: String,
+    #[serde(default)]
+    publishable: bool,
+    /// Of a secret token.
+    #[serde(default)]
     scopes: Vec<String>,
-    expires_at: Option<jiff::Timestamp>,
+    /// Of a publishable one: the pages that may use it, exactly.
+    #[serde(default)]
+    origins: Vec<String>,
+    /// The bot that its visitors talk to; absent: the tenant's default one.
+    bot: Option<Uuid>,
+    expires_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -37,14 +55,20 @@ struct NewTokenWire {
 struct TokenWire {
     id: Uuid,
     name: String,
+    kind: String,
     last4: String,
     scopes: Vec<String>,
-    expires_at: Option<jiff::Timestamp>,
-    last_used_at: Option<jiff::Timestamp>,
-    created_at: jiff::Timestamp,
+    origins: Vec<String>,
+    bot: Option<Uuid>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    created_at: Timestamp,
     /// Present once, in the answer that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// What the tenant's server signs its visitors with; present once, for a publishable token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visitor_secret: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,49 +77,220 @@ struct TokensWire {
 }
 
 impl TokenWire {
-    fn from(token: store::Token, text: Option<String>) -> TokenWire {
-        let store::Token { id, name, last4, scopes, expires_at, last_used_at, created_at } = token;
-        TokenWire { id, name, last4, scopes, expires_at, last_used_at, created_at, token: text }
+    fn from(token: store::Token, shown: Option<Shown>) -> TokenWire {
+        let store::Token { id, name, kind, last4, scopes, origins, bot, expires_at, last_used_at, created_at } = token;
+        let (token, visitor_secret) = match shown {
+            Some(shown) => {
+                let text = |secret: &SecretString| secret.expose_secret().to_owned();
+                (Some(text(&shown.token)), shown.visitor_secret.as_ref().map(text))
+            }
+            None => (None, None),
+        };
+        TokenWire {
+            id,
+            name,
+            kind,
+            last4,
+            scopes,
+            origins,
+            bot,
+            expires_at,
+            last_used_at,
+            created_at,
+            token,
+            visitor_secret,
+        }
     }
+}
+
+/// What is shown once.
+struct Shown {
+    token: SecretString,
+    visitor_secret: Option<SecretString>,
 }
 
 async fn create_token(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Admin>,
     Json(new): Json<NewTokenWire>,
 ) -> Result<(StatusCode, Json<TokenWire>)> {
-    caller.require(Scope::Admin)?;
-    let scopes: Option<Vec<Scope>> = new.scopes.iter().map(|text| Scope::parse(text)).collect();
-    let scopes = scopes.filter(|scopes| !scopes.is_empty());
-    let scopes = scopes.ok_or_else(|| Error::invalid("`scopes` holds one or more of chat, read, write, admin."))?;
     if new.name.trim().is_empty() || new.name.chars().count() > 200 {
         return Err(Error::invalid("`name` holds 1 to 200 characters."));
     }
-    let minted = token::mint(caller.tenant, &app.clock);
+    let (kind, scopes) = rights(&new)?;
+    let id = app.clock.uuid();
+    let master = app.signer.current().filter(|_| new.publishable);
+    let visitor_secret = master.and_then(|master| app.signer.identity_secret(master, caller.tenant, id));
+    if new.publishable && visitor_secret.is_none() {
+        return Err(no_master());
+    }
+    let minted = token::mint(kind, caller.tenant, &app.clock);
     let row = NewToken {
-        id: app.clock.uuid(),
+        id,
         name: &new.name,
+        kind,
         scopes: &scopes,
+        origins: &new.origins,
+        bot: new.bot,
+        master,
         expires_at: new.expires_at,
         minted: &minted,
     };
     let tx = app.db.tenant(caller.tenant).await?;
     let stored = tx.finish(store::insert(&tx, row)).await?;
-    Ok((StatusCode::CREATED, Json(TokenWire::from(stored, Some(minted.text.expose_secret().to_owned())))))
+    let shown = Shown { token: minted.text, visitor_secret };
+    Ok((StatusCode::CREATED, Json(TokenWire::from(stored, Some(shown)))))
 }
 
-async fn list_tokens(State(app): State<App>, caller: Caller) -> Result<Json<TokensWire>> {
-    caller.require(Scope::Admin)?;
+/// A secret token has scopes, a publishable one has origins, and neither has the other's.
+fn rights(new: &NewTokenWire) -> Result<(TokenKind, Vec<Scope>)> {
+    if !new.publishable {
+        if !new.origins.is_empty() || new.bot.is_some() {
+            return Err(Error::invalid("`origins` and `bot` belong to publishable tokens.")
+                .hint("Send `publishable: true`, or leave them out."));
+        }
+        let scopes: Option<Vec<Scope>> = new.scopes.iter().map(|text| Scope::parse(text)).collect();
+        let scopes = scopes.filter(|scopes| !scopes.is_empty());
+        let scopes = scopes.ok_or_else(|| Error::invalid("`scopes` holds one or more of chat, read, write, admin."))?;
+        return Ok((TokenKind::Secret, scopes));
+    }
+    if !new.scopes.is_empty() {
+        return Err(Error::invalid("A publishable token lets visitors chat and has no scopes of its own.")
+            .hint("Leave `scopes` out."));
+    }
+    if new.origins.is_empty() || new.origins.len() > ORIGINS_LIMIT {
+        return Err(Error::invalid(format!("`origins` holds 1 to {ORIGINS_LIMIT} origins of pages."))
+            .hint("Write them as browsers do: https://shop.example, without a path."));
+    }
+    for text in &new.origins {
+        config::origin("origins", text)
+            .map_err(|error| Error::invalid(format!("`origins` {}", error.problem)).hint(error.remedy))?;
+    }
+    Ok((TokenKind::Publishable, Vec::new()))
+}
+
+async fn list_tokens(State(app): State<App>, caller: May<Admin>) -> Result<Json<TokensWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let tokens = tx.finish(store::list(&tx)).await?;
     Ok(Json(TokensWire { tokens: tokens.into_iter().map(|token| TokenWire::from(token, None)).collect() }))
 }
 
-async fn revoke_token(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode> {
-    caller.require(Scope::Admin)?;
+async fn revoke_token(State(app): State<App>, caller: May<Admin>, Path(id): Path<Uuid>) -> Result<StatusCode> {
     let tx = app.db.tenant(caller.tenant).await?;
     match tx.finish(store::revoke(&tx, id)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Error::not_found("token")),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewVisitorWire {
+    /// What an anonymous visitor likes to be called.
+    nickname: Option<String>,
+    /// A person whom the tenant's server vouches for.
+    identity: Option<IdentityWire>,
+    /// An earlier token of the same visitor, whose conversations are kept.
+    renew: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct IdentityWire {
+    id: String,
+    /// Unix seconds.
+    expires_at: i64,
+    /// Hex of HMAC-SHA256(visitorSecret, "<id>\n<expiresAt>").
+    signature: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VisitorWire {
+    token: String,
+    visitor: String,
+    nickname: Option<String>,
+    expires_at: Timestamp,
+}
+
+/// Lets a visitor in: a publishable token, shown by a page of one of its origins, becomes a short token for one person.
+async fn create_visitor(
+    State(app): State<App>,
+    headers: HeaderMap,
+    notes: Notes,
+    address: ClientAddress,
+    Json(new): Json<NewVisitorWire>,
+) -> Result<(StatusCode, Json<VisitorWire>)> {
+    let text = extract::bearer(&headers)?.ok_or_else(extract::unauthorized)?;
+    let tenant = token::claim(TokenKind::Publishable, text).ok_or_else(|| {
+        extract::unauthorized().hint("Send `Authorization: Bearer docent_pk_…` with a publishable token.")
+    })?;
+    let shown = headers.get(ORIGIN).ok_or_else(extract::wrong_origin)?;
+    let origin = shown.to_str().map_err(|_| extract::wrong_origin())?;
+    let tx = app.db.tenant(tenant).await?;
+    let look = store::Look { rates: &app.rates, address };
+    let found = tx.finish(store::by_publishable(&tx, &token::hash(text), &look)).await?;
+    let held = found.admit(&notes)?.ok_or_else(extract::unauthorized)?;
+    if !held.origins.iter().any(|allowed| allowed == origin) {
+        return Err(extract::wrong_origin().hint("Add the page's exact origin to the publishable token."));
+    }
+    notes.readable_by(shown);
+    let id = visitor_id(&app, &held.caller, &held.master, &new)?;
+    let nickname = new.nickname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if nickname.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control)) {
+        return Err(Error::invalid(format!(
+            "`nickname` holds at most {LONGEST_NAME} characters, none of them control characters."
+        )));
+    }
+    let expires = app.clock.now().as_second() + LIFETIME_SECONDS;
+    let master = app.signer.current().ok_or_else(no_master)?.to_owned();
+    let visitor = Visitor { master, token: held.id, id, nickname, bot: held.bot, origin: origin.to_owned(), expires };
+    let token = app.signer.sign(tenant, &visitor).ok_or_else(no_master)?;
+    let wire = VisitorWire {
+        token: token.expose_secret().to_owned(),
+        visitor: visitor.id,
+        nickname: visitor.nickname,
+        expires_at: Timestamp::from_second(expires).map_err(Error::internal)?,
+    };
+    Ok((StatusCode::CREATED, Json(wire)))
+}
+
+fn visitor_id(app: &App, caller: &Caller, master: &str, new: &NewVisitorWire) -> Result<String> {
+    let now = app.clock.now();
+    if let Some(identity) = &new.identity {
+        let id = &identity.id;
+        if id.is_empty() || id.chars().count() > LONGEST_SUBJECT || id.chars().any(char::is_control) {
+            return Err(Error::invalid(format!(
+                "`identity.id` holds 1 to {LONGEST_SUBJECT} characters, none of them control characters."
+            )));
+        }
+        let left = identity.expires_at.saturating_sub(now.as_second());
+        let token = caller.token.ok_or_else(extract::unauthorized)?;
+        let secret = app.signer.identity_secret(master, caller.tenant, token);
+        let secret = secret.ok_or_else(|| {
+            extract::unauthorized()
+                .hint("Make a new publishable token: this one's secret went with a retired master key.")
+        })?;
+        let good =
+            (1..=IDENTITY_SECONDS).contains(&left) && vouched(&secret, id, identity.expires_at, &identity.signature);
+        return match good {
+            true => Ok(format!("i:{id}")),
+            false => Err(Error::new(Kind::Unauthorized, "The visitor's signature is not valid, or its time is over.")
+                .hint(
+                    "Sign \"<id>\\n<expiresAt>\" with the token's visitorSecret on your server, for at most 24 hours.",
+                )),
+        };
+    }
+    // Only an anonymous visitor is renewed: who was vouched for must be vouched for again.
+    let earlier = new.renew.as_ref().and_then(|text| app.signer.read(text));
+    let same = earlier.filter(|(tenant, visitor)| {
+        *tenant == caller.tenant && Some(visitor.token) == caller.token && visitor.renewable(now)
+    });
+    let id = same.map(|(_, visitor)| visitor.id).filter(|id| id.starts_with("a:"));
+    Ok(id.unwrap_or_else(|| format!("a:{}", app.clock.uuid().simple())))
+}
+
+fn no_master() -> Error {
+    Error::new(Kind::NotConfigured, "This server has no master key, so it cannot sign visitors in.")
+        .hint("The operator sets MASTER_KEY_<id> (`openssl rand -base64 32`) and MASTER_KEY_CURRENT=<id>.")
 }

@@ -3,34 +3,183 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Caller, Scope, TenantId, token::Minted};
-use crate::db::TenantTx;
+use super::session::Person;
+use super::token::{Minted, TokenKind};
+use super::visitor::Visitor;
+use super::{Caller, Role, Scope};
+use crate::db::{Param, TenantTx};
 use crate::error::Result;
+use crate::http::{ClientAddress, Notes};
+use crate::limits::{self, DEBIT, Debit, Policy, Rates, Refused, Standing};
 
-pub async fn verify(tx: &TenantTx, hash: &[u8; 32]) -> Result<Option<Caller>> {
-    // `last_used_at` moves at most once a minute, so that a busy token is not a hot row.
-    let sql = "with held as (
-                 select k.tenant_id, k.id, k.scopes, k.last_used_at
-                 from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
-                 where k.tenant_id = $1 and k.hash = $2 and k.revoked_at is null
-                   and (k.expires_at is null or k.expires_at > now())
-               ), used as (
-                 update token set last_used_at = now()
-                 from held where token.tenant_id = $1 and token.id = held.id
-                   and coalesce(held.last_used_at, '-infinity') < now() - interval '1 minute'
-                 returning 1
-               )
-               select tenant_id, id, scopes from held";
-    let row = tx.query_opt(sql, &[&hash.to_vec()]).await?;
-    Ok(row.map(|row| Caller { tenant: TenantId::stored(row.get(0)), token: row.get(1), scopes: row.get(2) }))
+/// What a look-up needs besides the credential.
+pub struct Look<'a> {
+    pub rates: &'a Rates,
+    pub address: ClientAddress,
+}
+
+/// What a look-up found, before anybody is let in.
+pub struct Found<T> {
+    held: Option<T>,
+    debit: Option<std::result::Result<Standing, Refused>>,
+    /// Set once the address has shown too many bad credentials.
+    stranger: Option<Refused>,
+}
+
+impl<T> Found<T> {
+    /// Who it is, if the credential is good and within its limits; `None` for one that is not good.
+    pub fn admit(self, notes: &Notes) -> Result<Option<T>> {
+        if let Some(refused) = self.stranger {
+            return Err(refused.into());
+        }
+        match self.debit {
+            Some(Ok(standing)) => notes.standing(standing),
+            Some(Err(refused)) => {
+                notes.standing(refused.standing());
+                return Err(refused.into());
+            }
+            None => {}
+        }
+        Ok(self.held)
+    }
+}
+
+/// A publishable token that may mint visitors.
+pub struct Publishable {
+    pub caller: Caller,
+    pub id: Uuid,
+    pub origins: Vec<String>,
+    pub bot: Option<Uuid>,
+    pub master: String,
+}
+
+/// A look-up: which rows make the credential good (with a column `bucket`, see [`DEBIT`]), whose own parameters begin
+/// at `$9`, and what else is to be done for them.
+struct Lookup<'a> {
+    held: &'a str,
+    also: &'a str,
+    params: &'a [&'a dyn Param],
+    narrow: Policy,
+}
+
+/// The columns of the verdict, before those of `held`.
+const OFFSET: usize = 4;
+
+/// One statement: the credential, the debit of its buckets, and of its address's when it is not good.
+async fn look<T>(tx: &TenantTx, look: &Look<'_>, lookup: Lookup<'_>, read: impl Fn(&Row) -> T) -> Result<Found<T>> {
+    let Lookup { held, also, params, narrow } = lookup;
+    let sql = format!(
+        "with held as ({held}) {also}, {DEBIT}, stranger as (
+           select control.admit($6, $7, $8) as wait where not exists (select from held)
+         )
+         select coalesce((select stranger.wait from stranger), 0), d.verdict, d.remaining, d.wait_millis, h.*
+         from (values (1)) always left join held h on true left join standing d on true"
+    );
+    let Rates { tenant, address, .. } = look.rates;
+    let ([step, span], [tenant_step, tenant_span]) = (narrow.pace(), tenant.pace());
+    let [most, seconds] = [address.limit, address.window_seconds].map(|value| i32::try_from(value).unwrap_or(i32::MAX));
+    let who = look.address.hash();
+    let mut all: Vec<&dyn Param> = vec![&step, &span, &tenant_step, &tenant_span, &who, &most, &seconds];
+    all.extend(params);
+    let row = tx.query_opt(&sql, &all).await?.ok_or_else(|| crate::Error::internal("a look-up gave no row"))?;
+    let wait: i32 = row.get(0);
+    let retry_after = u32::try_from(wait).unwrap_or_default().div_ceil(1000);
+    let stranger = (wait > 0).then_some(Refused { policy: *address, retry_after });
+    let verdict: Option<i32> = row.get(1);
+    let debit = verdict.map(|verdict| Debit { verdict, remaining: row.get(2), wait_millis: row.get(3) });
+    let held = verdict.map(|_| read(&row));
+    Ok(Found { held, debit: debit.map(|debit| debit.judge(narrow, *tenant)), stranger })
+}
+
+/// `last_used_at` moves at most once a minute, so that a busy token is not a hot row.
+const USED: &str = ", used as (
+    update token set last_used_at = now() from held
+    where token.tenant_id = $1 and token.id = held.id
+      and coalesce(held.last_used_at, '-infinity') < now() - interval '1 minute'
+    returning 1
+  )";
+
+pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Caller>> {
+    let held = "select 'token:' || k.id as bucket, k.id, k.scopes, k.last_used_at
+                from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
+                where k.tenant_id = $1 and k.hash = $9 and k.kind = 'secret' and k.revoked_at is null
+                  and (k.expires_at is null or k.expires_at > now())";
+    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec()], narrow: with.rates.token };
+    look(tx, with, lookup, |row| {
+        let scopes: Vec<String> = row.get(OFFSET + 2);
+        Caller {
+            tenant: tx.tenant(),
+            token: Some(row.get(OFFSET + 1)),
+            visitor: None,
+            owner: String::new(),
+            scopes: scopes.iter().filter_map(|text| Scope::parse(text)).collect(),
+        }
+    })
+    .await
+}
+
+/// Whoever shows a publishable token is counted by address: everybody who opens the page has it.
+pub async fn by_publishable(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Publishable>> {
+    let held = "select $10 as bucket, k.id, k.origins, k.bot_id, coalesce(k.master_id, ''), k.last_used_at
+                from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
+                where k.tenant_id = $1 and k.hash = $9 and k.kind = 'publishable' and k.revoked_at is null
+                  and (k.expires_at is null or k.expires_at > now())";
+    let narrow = with.rates.address;
+    let bucket = limits::bucket(narrow, with.address.name());
+    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec(), &bucket], narrow };
+    look(tx, with, lookup, |row| {
+        let id = row.get(OFFSET + 1);
+        let caller =
+            Caller { tenant: tx.tenant(), token: Some(id), visitor: None, owner: String::new(), scopes: Vec::new() };
+        let [origins, bot, master] = [2, 3, 4].map(|column| OFFSET + column);
+        Publishable { caller, id, origins: row.get(origins), bot: row.get(bot), master: row.get(master) }
+    })
+    .await
+}
+
+/// The visitor's signature was checked; here it is asked whether the token that let it in is still good for its page.
+pub async fn by_visitor(tx: &TenantTx, visitor: &Visitor, with: &Look<'_>) -> Result<Found<Caller>> {
+    let held = "select $11 as bucket from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
+                where k.tenant_id = $1 and k.id = $9 and k.kind = 'publishable' and k.revoked_at is null
+                  and (k.expires_at is null or k.expires_at > now()) and $10 = any (k.origins)";
+    let narrow = with.rates.visitor;
+    let bucket = limits::bucket(narrow, &visitor.id);
+    let lookup = Lookup { held, also: "", params: &[&visitor.token, &visitor.origin, &bucket], narrow };
+    look(tx, with, lookup, |_| Caller {
+        tenant: tx.tenant(),
+        token: Some(visitor.token),
+        visitor: Some(visitor.id.clone()),
+        owner: visitor.owner(),
+        scopes: Role::Visitor.scopes().to_vec(),
+    })
+    .await
+}
+
+/// The person was vouched for; here it is asked whether its tenant is here and open.
+pub async fn by_person(tx: &TenantTx, person: &Person, with: &Look<'_>) -> Result<Found<Caller>> {
+    let held = "select $9 as bucket from tenant t where t.tenant_id = $1 and t.disabled_at is null";
+    let narrow = with.rates.token;
+    let bucket = limits::bucket(narrow, person.fingerprint());
+    let lookup = Lookup { held, also: "", params: &[&bucket], narrow };
+    look(tx, with, lookup, |_| Caller {
+        tenant: tx.tenant(),
+        token: None,
+        visitor: None,
+        owner: person.owner(),
+        scopes: person.role.scopes().to_vec(),
+    })
+    .await
 }
 
 /// A token as it can be shown: never the token itself.
 pub struct Token {
     pub id: Uuid,
     pub name: String,
+    pub kind: String,
     pub last4: String,
     pub scopes: Vec<String>,
+    pub origins: Vec<String>,
+    pub bot: Option<Uuid>,
     pub expires_at: Option<jiff::Timestamp>,
     pub last_used_at: Option<jiff::Timestamp>,
     pub created_at: jiff::Timestamp,
@@ -41,33 +190,61 @@ impl Token {
         Token {
             id: row.get(0),
             name: row.get(1),
-            last4: row.get(2),
-            scopes: row.get(3),
-            expires_at: row.get(4),
-            last_used_at: row.get(5),
-            created_at: row.get(6),
+            kind: row.get(2),
+            last4: row.get(3),
+            scopes: row.get(4),
+            origins: row.get(5),
+            bot: row.get(6),
+            expires_at: row.get(7),
+            last_used_at: row.get(8),
+            created_at: row.get(9),
         }
     }
 }
 
-const COLUMNS: &str = "id, name, last4, scopes, expires_at, last_used_at, created_at";
+const COLUMNS: &str = "id, name, kind, last4, scopes, origins, bot_id, expires_at, last_used_at, created_at";
 
 pub struct NewToken<'a> {
     pub id: Uuid,
     pub name: &'a str,
+    pub kind: TokenKind,
     pub scopes: &'a [Scope],
+    pub origins: &'a [String],
+    pub bot: Option<Uuid>,
+    /// Which master key a publishable token's identity secret derives from.
+    pub master: Option<&'a str>,
     pub expires_at: Option<jiff::Timestamp>,
     pub minted: &'a Minted,
+}
+
+impl<'a> NewToken<'a> {
+    /// One for servers, without an end.
+    pub fn secret(id: Uuid, name: &'a str, scopes: &'a [Scope], minted: &'a Minted) -> NewToken<'a> {
+        let (origins, bot, master, expires_at) = (&[], None, None, None);
+        NewToken { id, name, kind: TokenKind::Secret, scopes, origins, bot, master, expires_at, minted }
+    }
 }
 
 pub async fn insert(tx: &TenantTx, new: NewToken<'_>) -> Result<Token> {
     let scopes: Vec<String> = new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     let sql = format!(
-        "insert into token (tenant_id, id, name, hash, last4, scopes, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7) returning {COLUMNS}"
+        "insert into token (tenant_id, id, name, kind, hash, last4, scopes, origins, bot_id, master_id, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning {COLUMNS}"
     );
-    let hash = new.minted.hash.to_vec();
-    let rows = tx.query(&sql, &[&new.id, &new.name, &hash, &new.minted.last4, &scopes, &new.expires_at]).await?;
+    let (kind, hash, origins) = (new.kind.as_str(), new.minted.hash.to_vec(), new.origins.to_vec());
+    let params: &[&dyn Param] = &[
+        &new.id,
+        &new.name,
+        &kind,
+        &hash,
+        &new.minted.last4,
+        &scopes,
+        &origins,
+        &new.bot,
+        &new.master,
+        &new.expires_at,
+    ];
+    let rows = tx.query(&sql, params).await?;
     rows.first().map(Token::read).ok_or_else(|| crate::Error::internal("insert returned no row"))
 }
 
@@ -88,9 +265,21 @@ pub async fn revoke(tx: &TenantTx, id: Uuid) -> Result<bool> {
 }
 
 /// What a tenant starts with: itself, one collection, one bot over it.
-pub async fn create_tenant(tx: &TenantTx, name: &str, embedding_model: &str, ids: [Uuid; 2]) -> Result<()> {
+/// Twice is once: of two first sights of the same person the later finds everything made.
+pub async fn create_tenant(
+    tx: &TenantTx,
+    name: &str,
+    person: Option<&Person>,
+    embedding_model: &str,
+    ids: [Uuid; 2],
+) -> Result<()> {
     let [collection, bot] = ids;
-    tx.execute("insert into tenant (tenant_id, name) values ($1, $2)", &[&name]).await?;
+    let (issuer, external) = (person.map(|person| person.issuer.as_str()), person.map(Person::group));
+    let sql = "insert into tenant (tenant_id, name, issuer, external_id) values ($1, $2, $3, $4)
+               on conflict (tenant_id) do nothing returning 1";
+    if tx.execute(sql, &[&name, &issuer, &external]).await? == 0 {
+        return Ok(());
+    }
     let sql = "insert into collection (tenant_id, id, name, embedding_model) values ($1, $2, 'Library', $3)";
     tx.execute(sql, &[&collection, &embedding_model]).await?;
     tx.execute("insert into bot (tenant_id, id, name, is_default) values ($1, $2, 'Docent', true)", &[&bot]).await?;

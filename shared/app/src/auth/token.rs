@@ -1,17 +1,41 @@
-//! Platform tokens: `docent_sk_<tenant>_<30 random><6 checksum>`. The checksum refuses typing errors without a trip
-//! to the database; only the SHA-256 is ever stored.
+//! Platform tokens: `docent_sk_<tenant>_<30 random><6 checksum>` for servers, `docent_pk_…` for pages. The checksum
+//! refuses typing errors without a trip to the database; only the SHA-256 is ever stored.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::TenantId;
 use crate::clock::Clock;
 
-const PREFIX: &str = "docent_sk_";
 const RANDOM: usize = 30;
 const CHECKSUM: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Who may hold a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A server's or a person's: never in a page.
+    Secret,
+    /// Stands in a page: mints visitors for its own origins, and nothing else.
+    Publishable,
+}
+
+impl TokenKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TokenKind::Secret => "secret",
+            TokenKind::Publishable => "publishable",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            TokenKind::Secret => "docent_sk_",
+            TokenKind::Publishable => "docent_pk_",
+        }
+    }
+}
 
 /// A token as its owner sees it, once.
 pub struct Minted {
@@ -21,8 +45,8 @@ pub struct Minted {
 }
 
 /// 30 characters of base 62 are 178 bits.
-pub fn mint(tenant: TenantId, clock: &Clock) -> Minted {
-    let mut body = format!("{PREFIX}{}_", tenant.uuid().simple());
+pub fn mint(kind: TokenKind, tenant: TenantId, clock: &Clock) -> Minted {
+    let mut body = format!("{}{}_", kind.prefix(), tenant.uuid().simple());
     // Each character takes a byte; those that would favour some characters over others (248 and above) are drawn again.
     let mut drawn = 0;
     while drawn < RANDOM {
@@ -37,9 +61,8 @@ pub fn mint(tenant: TenantId, clock: &Clock) -> Minted {
 }
 
 /// The tenant that a token claims to belong to, when the token is well formed. A claim, not yet a fact.
-pub fn claim(text: &SecretString) -> Option<TenantId> {
-    let text = text.expose_secret();
-    let (tenant, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+pub fn claim(kind: TokenKind, text: &str) -> Option<TenantId> {
+    let (tenant, secret) = text.strip_prefix(kind.prefix())?.split_once('_')?;
     let well_formed =
         tenant.len() == 32 && secret.len() == RANDOM + CHECKSUM && secret.bytes().all(|b| b.is_ascii_alphanumeric());
     let (body, sum) = text.split_at_checked(text.len().checked_sub(CHECKSUM)?)?;
@@ -70,24 +93,28 @@ fn checksum(body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
     fn a_token_names_its_tenant_and_a_typo_names_nobody() {
         let clock = Clock::system();
         let tenant = TenantId::create(&clock);
-        let minted = mint(tenant, &clock);
+        let kind = TokenKind::Secret;
+        let minted = mint(kind, tenant, &clock);
         let text = minted.text.expose_secret().to_owned();
-        assert_eq!(claim(&minted.text), Some(tenant));
+        assert_eq!(claim(kind, &text), Some(tenant));
+        assert_eq!(claim(TokenKind::Publishable, &text), None);
         assert_eq!(minted.hash, hash(&text));
         for position in 0..text.len() {
             let mut typo = text.clone().into_bytes();
             typo[position] = if typo[position] == b'a' { b'b' } else { b'a' };
             let typo = String::from_utf8(typo).unwrap();
-            assert_eq!(claim(&typo.into()), None, "position {position}");
+            assert_eq!(claim(kind, &typo), None, "position {position}");
         }
         for wrong in ["", "docent_sk_", "docent_sk__", "Bearer x", "docent_sk_é_é"] {
-            assert_eq!(claim(&wrong.to_owned().into()), None);
+            assert_eq!(claim(kind, wrong), None);
         }
     }
 

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::fields::Change;
 use super::{Bot, Record, store};
 use crate::App;
-use crate::auth::{Caller, Scope};
+use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::{Json, Path};
+use crate::http::{Json, Path, small_bodies};
 
 pub fn router<S>() -> Router<S>
 where
@@ -23,6 +23,7 @@ where
     Router::new()
         .route("/api/bots", get(list_bots).post(create_bot))
         .route("/api/bots/{id}", get(show_bot).patch(change_bot).delete(delete_bot))
+        .layer(small_bodies())
 }
 
 #[derive(Serialize)]
@@ -66,15 +67,13 @@ impl From<Record> for BotWire {
     }
 }
 
-async fn list_bots(State(app): State<App>, caller: Caller) -> Result<Json<BotsWire>> {
-    caller.require(Scope::Read)?;
+async fn list_bots(State(app): State<App>, caller: May<Read>) -> Result<Json<BotsWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let bots = tx.finish(store::all(&tx)).await?;
     Ok(Json(BotsWire { bots: bots.into_iter().map(BotWire::from).collect() }))
 }
 
-async fn show_bot(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<BotWire>> {
-    caller.require(Scope::Read)?;
+async fn show_bot(State(app): State<App>, caller: May<Read>, Path(id): Path<Uuid>) -> Result<Json<BotWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let record = tx.finish(store::find(&tx, Some(id))).await?;
     Ok(Json(record.ok_or_else(|| Error::not_found("bot"))?.into()))
@@ -85,10 +84,9 @@ async fn show_bot(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) 
 
 async fn create_bot(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Write>,
     Json(new): Json<Change>,
 ) -> Result<(StatusCode, Json<BotWire>)> {
-    caller.require(Scope::Write)?;
     let tx = app.db.tenant(caller.tenant).await?;
     let created = super::create(&tx, new, &app.clock).await;
     tx.commit().await?;
@@ -97,19 +95,17 @@ async fn create_bot(
 
 async fn change_bot(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Write>,
     Path(id): Path<Uuid>,
     Json(change): Json<Change>,
 ) -> Result<Json<BotWire>> {
-    caller.require(Scope::Write)?;
     let tx = app.db.tenant(caller.tenant).await?;
     let changed = super::change(&tx, id, change).await;
     tx.commit().await?;
     Ok(Json(changed?.into()))
 }
 
-async fn delete_bot(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode> {
-    caller.require(Scope::Write)?;
+async fn delete_bot(State(app): State<App>, caller: May<Write>, Path(id): Path<Uuid>) -> Result<StatusCode> {
     let tx = app.db.tenant(caller.tenant).await?;
     let deleted = super::delete(&tx, id).await;
     tx.commit().await?;

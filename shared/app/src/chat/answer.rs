@@ -43,16 +43,17 @@ enum Answerer {
 
 pub async fn prepare(app: App, credential: Credential, question: Question) -> Result<Prepared> {
     let tenant = credential.tenant();
+    let (wanted, owner) = (credential.bot(question.bot)?, credential.owner());
+    let thread = store::Thread { owner: &owner, client_id: &question.conversation };
     let tx = app.db.tenant(tenant).await?;
     let together = join4(
-        credential.verify(&tx),
-        bots::find(&tx, question.bot),
+        credential.verify(&tx, Scope::Chat),
+        bots::find(&tx, wanted),
         keys::all(&tx),
-        store::history(&tx, &question.conversation, question.regenerate),
+        store::history(&tx, thread, question.regenerate),
     );
     let (caller, bot, keys, history) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
-    caller.require(Scope::Chat)?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let keys = keys?;
     let chosen = answerer(&app, &caller, &bot, &keys)?;
@@ -67,7 +68,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let [user_message, message] = ids;
     let opening = Opening {
         conversation,
-        client_id: &question.conversation,
+        thread,
         bot: bot.id,
         title: &title,
         user_message,
@@ -246,7 +247,7 @@ impl Prepared {
     fn entry(&self, spent: Usage) -> usage::Entry<'_> {
         usage::Entry {
             id: self.app.clock.uuid(),
-            token: Some(self.caller.token),
+            token: self.caller.token,
             kind: usage::Kind::Chat,
             provider: &self.bot.provider,
             model: &self.bot.model,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::request::Body;
 use super::{answer, store};
 use crate::App;
-use crate::auth::{Caller, Credential, Scope};
+use crate::auth::{Chat, Credential, May, Read};
 use crate::error::{Error, Result};
 use crate::http::{Json, Path, RequestId, sse};
 
@@ -52,8 +52,7 @@ async fn create_answer(
 }
 
 /// 204 tells the client that there is nothing to resume: answers are not logged while they stream.
-async fn resume_answer(caller: Caller, Path(_): Path<String>) -> Result<StatusCode> {
-    caller.require(Scope::Chat)?;
+async fn resume_answer(_: May<Chat>, Path(_): Path<String>) -> Result<StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -94,10 +93,9 @@ struct MessageWire {
     created_at: jiff::Timestamp,
 }
 
-async fn list_conversations(State(app): State<App>, caller: Caller) -> Result<Json<ConversationsWire>> {
-    caller.require(Scope::Read)?;
+async fn list_conversations(State(app): State<App>, caller: May<Read>) -> Result<Json<ConversationsWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
-    let stored = tx.finish(store::conversations(&tx, CONVERSATIONS)).await?;
+    let stored = tx.finish(store::conversations(&tx, &caller.owner, CONVERSATIONS)).await?;
     let wire = |one: store::Conversation| ConversationWire {
         id: one.client_id,
         title: one.title,
@@ -109,12 +107,12 @@ async fn list_conversations(State(app): State<App>, caller: Caller) -> Result<Js
 
 async fn read_conversation(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Read>,
     Path(id): Path<String>,
 ) -> Result<Json<MessagesWire>> {
-    caller.require(Scope::Read)?;
     let tx = app.db.tenant(caller.tenant).await?;
-    let stored = tx.finish(store::messages(&tx, &id, MESSAGES)).await?;
+    let stored =
+        tx.finish(store::messages(&tx, store::Thread { owner: &caller.owner, client_id: &id }, MESSAGES)).await?;
     if stored.is_empty() {
         return Err(Error::not_found("conversation"));
     }

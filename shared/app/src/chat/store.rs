@@ -17,20 +17,27 @@ const HISTORY_CHARS: i32 = 8_000;
 /// After this a message that is still `streaming` lost its producer.
 pub const LEASE_SECONDS: i32 = 330;
 
+/// A conversation as its client names it: the id means something to its owner alone.
+#[derive(Clone, Copy)]
+pub struct Thread<'a> {
+    pub owner: &'a str,
+    pub client_id: &'a str,
+}
+
 /// The finished messages of a conversation, oldest first.
 /// When the last answer is to be replaced, it and its question are left out: the question is asked again.
-pub async fn history(tx: &TenantTx, client_id: &str, regenerate: bool) -> Result<Vec<Turn>> {
+pub async fn history(tx: &TenantTx, thread: Thread<'_>, regenerate: bool) -> Result<Vec<Turn>> {
     let sql = "select role, text from (
                  select m.role, left(m.text, $4) as text, m.id
                  from conversation c
                  join message m on m.tenant_id = $1 and m.conversation_id = c.id
-                 where c.tenant_id = $1 and c.client_id = $2 and m.state in ('complete', 'refused') and m.text <> ''
+                 where c.tenant_id = $1 and c.owner = $6 and c.client_id = $2 and m.state in ('complete', 'refused') and m.text <> ''
                    and not ($5 and m.id >= coalesce((
                      select max(u.id::text)::uuid from message u
                      where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), m.id))
                  order by m.id desc limit $3
                ) latest order by id";
-    let rows = tx.query(sql, &[&client_id, &HISTORY, &HISTORY_CHARS, &regenerate]).await?;
+    let rows = tx.query(sql, &[&thread.client_id, &HISTORY, &HISTORY_CHARS, &regenerate, &thread.owner]).await?;
     let turn = |row: &Row| Turn {
         role: if row.get::<_, &str>(0) == "user" { Role::User } else { Role::Assistant },
         text: row.get(1),
@@ -41,7 +48,7 @@ pub async fn history(tx: &TenantTx, client_id: &str, regenerate: bool) -> Result
 /// A question that is about to be answered.
 pub struct Opening<'a> {
     pub conversation: Uuid,
-    pub client_id: &'a str,
+    pub thread: Thread<'a>,
     pub bot: Uuid,
     pub title: &'a str,
     pub user_message: Uuid,
@@ -54,12 +61,12 @@ pub struct Opening<'a> {
 /// place of the last one, whose question stays.
 pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
     let sql = "with thread as (
-                 insert into conversation (tenant_id, id, client_id, bot_id, title) values ($1, $2, $3, $4, $5)
-                 on conflict (tenant_id, client_id) do update set updated_at = now(), deleted_at = null
+                 insert into conversation (tenant_id, id, client_id, bot_id, title, owner) values ($1, $2, $3, $4, $5, $11)
+                 on conflict (tenant_id, owner, client_id) do update set updated_at = now(), deleted_at = null
                  returning id
                ), dropped as (
                  delete from message m using conversation c
-                 where $9 and m.tenant_id = $1 and c.tenant_id = $1 and c.client_id = $3 and m.conversation_id = c.id
+                 where $9 and m.tenant_id = $1 and c.tenant_id = $1 and c.owner = $11 and c.client_id = $3 and m.conversation_id = c.id
                    and m.role = 'assistant' and m.id > coalesce((
                      select max(u.id::text)::uuid from message u
                      where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
@@ -69,14 +76,24 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
                  select $1, thread.id, $6, 'user', $8 from thread
                  where not ($9 and exists (
                    select from conversation c join message u on u.tenant_id = $1 and u.conversation_id = c.id
-                   where c.tenant_id = $1 and c.client_id = $3 and u.role = 'user'))
+                   where c.tenant_id = $1 and c.owner = $11 and c.client_id = $3 and u.role = 'user'))
                )
                insert into message (tenant_id, conversation_id, id, role, text, state, lease_until)
                select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10::int4) from thread
                returning conversation_id";
-    let Opening { conversation, client_id, bot, title, user_message, answer, question, regenerate } = opening;
-    let params: &[&dyn crate::db::Param] =
-        &[conversation, client_id, bot, title, user_message, answer, question, regenerate, &LEASE_SECONDS];
+    let Opening { conversation, thread, bot, title, user_message, answer, question, regenerate } = opening;
+    let params: &[&dyn crate::db::Param] = &[
+        conversation,
+        &thread.client_id,
+        bot,
+        title,
+        user_message,
+        answer,
+        question,
+        regenerate,
+        &LEASE_SECONDS,
+        &thread.owner,
+    ];
     let row = tx.query_opt(sql, params).await?;
     row.map(|row| row.get(0)).ok_or_else(|| crate::Error::internal("opening an answer returned no row"))
 }
@@ -107,16 +124,16 @@ pub struct Conversation {
     pub updated_at: jiff::Timestamp,
 }
 
-pub async fn conversations(tx: &TenantTx, limit: i64) -> Result<Vec<Conversation>> {
+pub async fn conversations(tx: &TenantTx, owner: &str, limit: i64) -> Result<Vec<Conversation>> {
     let sql = "select client_id, title, created_at, updated_at from conversation
-               where tenant_id = $1 and deleted_at is null order by updated_at desc, id desc limit $2";
+               where tenant_id = $1 and owner = $3 and deleted_at is null order by updated_at desc, id desc limit $2";
     let read = |row: &Row| Conversation {
         client_id: row.get(0),
         title: row.get(1),
         created_at: row.get(2),
         updated_at: row.get(3),
     };
-    Ok(tx.query(sql, &[&limit]).await?.iter().map(read).collect())
+    Ok(tx.query(sql, &[&limit, &owner]).await?.iter().map(read).collect())
 }
 
 pub struct Message {
@@ -131,13 +148,13 @@ pub struct Message {
 }
 
 /// The newest messages of a conversation, oldest first; none when there is no such conversation.
-pub async fn messages(tx: &TenantTx, client_id: &str, limit: i64) -> Result<Vec<Message>> {
+pub async fn messages(tx: &TenantTx, thread: Thread<'_>, limit: i64) -> Result<Vec<Message>> {
     let sql = "select * from (
                select m.id, m.role, m.text, m.citations, m.usage, m.error_code, m.created_at,
                  case when m.state = 'streaming' and m.lease_until < now() then 'interrupted' else m.state end
                from conversation c
                join message m on m.tenant_id = $1 and m.conversation_id = c.id
-               where c.tenant_id = $1 and c.client_id = $2 and c.deleted_at is null
+               where c.tenant_id = $1 and c.owner = $4 and c.client_id = $2 and c.deleted_at is null
                order by m.id desc limit $3) newest order by id";
     let read = |row: &Row| Message {
         id: row.get(0),
@@ -149,5 +166,5 @@ pub async fn messages(tx: &TenantTx, client_id: &str, limit: i64) -> Result<Vec<
         created_at: row.get(6),
         state: row.get(7),
     };
-    Ok(tx.query(sql, &[&client_id, &limit]).await?.iter().map(read).collect())
+    Ok(tx.query(sql, &[&thread.client_id, &limit, &thread.owner]).await?.iter().map(read).collect())
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::watch::{Update, updates};
 use super::{Cursor, Document, NewDocument, Status};
 use crate::App;
-use crate::auth::{Caller, Scope};
+use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
 use crate::http::{Json, Path, Query, sse};
 use crate::objects::Objects;
@@ -142,10 +142,9 @@ impl From<Document> for DocumentWire {
 async fn create_document(
     State(app): State<App>,
     State(objects): State<Objects>,
-    caller: Caller,
+    caller: May<Write>,
     Json(new): Json<NewDocumentWire>,
 ) -> Result<(StatusCode, Json<CreatedWire>)> {
-    caller.require(Scope::Write)?;
     let sha256 = new.sha256.as_deref().map(digest).transpose()?;
     let new = NewDocument { filename: new.filename, content_type: new.content_type, size: new.size, sha256 };
     let (document_id, signed) = super::create(&app, &objects, caller.tenant, new).await?;
@@ -156,20 +155,18 @@ async fn create_document(
 
 async fn complete_document(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Write>,
     Path(id): Path<Uuid>,
 ) -> Result<(StatusCode, Json<CompletedWire>)> {
-    caller.require(Scope::Write)?;
     let status = super::complete(&app, caller.tenant, id).await?.as_str();
     Ok((StatusCode::ACCEPTED, Json(CompletedWire { document_id: id, status })))
 }
 
 async fn list_documents(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Read>,
     Query(page): Query<PageWire>,
 ) -> Result<Json<DocumentsWire>> {
-    caller.require(Scope::Read)?;
     let limit = page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {
         return Err(Error::invalid(format!("`limit` is a number from 1 to {LONGEST_PAGE}.")));
@@ -182,11 +179,10 @@ async fn list_documents(
 
 async fn find_document(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Read>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    caller.require(Scope::Read)?;
     let document = super::find(&app, caller.tenant, id).await?;
     if document.status == Status::Deleted {
         return Err(Error::not_found("document"));
@@ -207,19 +203,17 @@ async fn find_document(
     Ok(response)
 }
 
-async fn delete_document(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode> {
-    caller.require(Scope::Write)?;
+async fn delete_document(State(app): State<App>, caller: May<Write>, Path(id): Path<Uuid>) -> Result<StatusCode> {
     super::delete(&app, caller.tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn watch_document(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Read>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    caller.require(Scope::Read)?;
     let document = super::find(&app, caller.tenant, id).await?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     if app.limits.buffered_progress {

@@ -24,6 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        check_charset(request.headers())?;
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Json(value)),
             Err(rejection) => Err(refused(rejection)),
@@ -31,10 +32,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
+/// JSON is UTF-8 (RFC 8259 §8.1); anything else would be read wrongly rather than refused.
+fn check_charset(headers: &HeaderMap) -> Result<(), Error> {
+    let declared = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let charset = declared.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
+    let charset =
+        charset.filter(|(name, _)| name.eq_ignore_ascii_case("charset")).map(|(_, value)| value.trim_matches('"'));
+    for charset in charset {
+        if !charset.eq_ignore_ascii_case("utf-8") && !charset.eq_ignore_ascii_case("us-ascii") {
+            return Err(Error::new(Kind::UnsupportedType, "The body's charset is not UTF-8.")
+                .hint("Send JSON in UTF-8, with `content-type: application/json`."));
+        }
+    }
+    Ok(())
+}
+
 fn refused(rejection: JsonRejection) -> Error {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::PayloadTooLarge, "The body is larger than 1 MiB.")
-            .hint("Files go through POST /api/upload, straight to the bucket."),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Error::new(Kind::PayloadTooLarge, "The body is larger than this address takes.")
+                .hint("Files go through POST /api/upload, straight to the bucket.")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Error::new(Kind::UnsupportedType, "The body must be JSON.").hint("Send `content-type: application/json`.")
         }

@@ -1,34 +1,49 @@
-//! The only layer stack: request id, catch-panic, body limit, one log line, problem+json for everything that fails.
+//! The only layer stack: request id, catch-panic, body limit, one log line, problem+json for everything that fails,
+//! and the headers that every answer carries.
 
+mod cors;
 mod extract;
+mod notes;
 mod problem;
 pub mod sse;
 
 use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 pub use extract::{Json, Path, Query, RequestId};
+pub use notes::{ClientAddress, Notes, Peer};
 pub use problem::Problem;
 
+use crate::config::Front;
 use crate::error::{Error, Kind};
+use crate::limits;
 
 /// JSON bodies larger than this are refused with 413; files go to the bucket, not through a function
 /// (Vercel's own ceiling is 4.5 MB).
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
+/// For addresses that take a few short fields: keys, tokens, bots, caps.
+pub const SMALL_BODY_LIMIT: usize = 64 * 1024;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The routes before it take small bodies only.
+pub fn small_bodies() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(SMALL_BODY_LIMIT)
+}
+
 /// Wraps a router's rooms once. Every door (Vercel, Lambda, plain HTTP) serves exactly this.
-pub fn service(router: Router) -> Router {
+pub fn service(router: Router, front: &Arc<Front>) -> Router {
     router
         .fallback(|| async { Problem::from(Error::new(Kind::NotFound, "There is nothing at this address.")) })
         .method_not_allowed_fallback(|| async {
@@ -36,54 +51,72 @@ pub fn service(router: Router) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(observe))
-        .layer(cors())
+        .layer(from_fn_with_state(front.clone(), observe))
 }
 
-/// Tokens travel in a header, never in a cookie, so any origin may ask; what it may see is decided by its token.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::any())
-        .allow_methods(AllowMethods::list([
-            axum::http::Method::GET,
-            axum::http::Method::POST,
-            axum::http::Method::PUT,
-            axum::http::Method::PATCH,
-            axum::http::Method::DELETE,
-        ]))
-        .allow_headers(AllowHeaders::list([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_NONE_MATCH,
-            REQUEST_ID,
-        ]))
-        .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER])
-        .max_age(std::time::Duration::from_secs(600))
-}
-
-/// Gives the request its id, logs one line, and makes the id part of a failure's body.
-async fn observe(mut request: Request, next: Next) -> Response {
+/// Gives the request its id, logs one line, makes the id part of a failure's body, and sets the common headers.
+async fn observe(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str()).to_owned();
     let method = request.method().clone();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let openai = request.uri().path().starts_with("/v1/");
+    let notes = Notes::default();
+    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| Peer(peer.ip()));
+    let peer = request.extensions().get::<Peer>().copied().or(connection);
+    let address = ClientAddress::of(request.headers(), peer, &front);
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let allow = response.headers_mut().remove(header::ALLOW);
-        response = problem.with_id(&id).into_response();
-        response.extensions_mut().remove::<Problem>();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
+    request.extensions_mut().insert(notes.clone());
+    request.extensions_mut().insert(address);
+    let mut response = match cors::is_preflight(&method, request.headers()) {
+        true => {
+            (StatusCode::NO_CONTENT, cors::preflight(request.uri().path(), request.headers(), &front)).into_response()
         }
-    }
+        false => {
+            let mut response = named(next.run(request).await, &id, openai);
+            let sheet = notes.read();
+            cors::readable(origin.as_ref(), sheet.origin, &front, response.headers_mut());
+            for (name, value) in sheet.standing.iter().flat_map(limits::headers) {
+                response.headers_mut().insert(name, value);
+            }
+            response
+        }
+    };
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    protect(response.headers_mut());
     let (status, millis) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
     tracing::info!(request_id = id.as_str(), %method, route, status, millis, "http.request answered");
     response
+}
+
+/// A failure's body with the request's id in it.
+fn named(mut response: Response, id: &RequestId, openai: bool) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let allow = response.headers_mut().remove(header::ALLOW);
+    let mut response = problem.with_id(id, openai).into_response();
+    response.extensions_mut().remove::<Problem>();
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// What an answer of an API needs in a browser: nothing is guessed, framed, or kept (OWASP REST security cheat sheet).
+fn protect(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What belongs to one tenant must not lie in a shared cache.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {

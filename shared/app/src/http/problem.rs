@@ -14,6 +14,7 @@ use crate::error::Error;
 pub struct Problem {
     error: Arc<Error>,
     request_id: Option<RequestId>,
+    openai: bool,
 }
 
 #[derive(Serialize)]
@@ -29,18 +30,44 @@ struct Wire<'a> {
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<OpenAiWire<'a>>,
+}
+
+/// What the OpenAI SDKs read of a failure; they look at nothing else in the body.
+#[derive(Serialize)]
+struct OpenAiWire<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+impl<'a> OpenAiWire<'a> {
+    fn of(error: &'a Error) -> OpenAiWire<'a> {
+        let kind = match error.status().as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            429 => "rate_limit_error",
+            400..500 => "invalid_request_error",
+            _ => "api_error",
+        };
+        OpenAiWire { message: &error.detail, kind, param: None, code: error.code() }
+    }
 }
 
 impl Problem {
-    pub(super) fn with_id(mut self, id: &RequestId) -> Problem {
+    pub(super) fn with_id(mut self, id: &RequestId, openai: bool) -> Problem {
         self.request_id = Some(id.clone());
+        self.openai = openai;
         self
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
-        Problem { error: Arc::new(error), request_id: None }
+        Problem { error: Arc::new(error), request_id: None, openai: false }
     }
 }
 
@@ -62,6 +89,7 @@ impl IntoResponse for Problem {
             hint: &error.hint,
             retryable: error.retryable(),
             request_id: self.request_id.as_ref().map(RequestId::as_str),
+            error: self.openai.then(|| OpenAiWire::of(error)),
         };
         let body = serde_json::to_vec(&wire).unwrap_or_default();
         let mut response = (status, body).into_response();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hkdf::Hkdf;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::config::{Environment, Error};
@@ -78,6 +80,25 @@ impl Masters {
 
     pub fn empty() -> Masters {
         Masters::default()
+    }
+
+    /// Keys for another purpose than sealing, by their master's id; the current one's first (RFC 5869).
+    pub fn derive(&self, purpose: &[u8]) -> Vec<(String, Zeroizing<[u8; 32]>)> {
+        let mut order: Vec<usize> = (0..self.0.keys.len()).collect();
+        order.sort_by_key(|at| Some(*at) != self.0.current);
+        let derived = order.into_iter().filter(|_| self.0.current.is_some()).map(|at| {
+            let master = &self.0.keys[at];
+            let mut key = Zeroizing::new([0u8; 32]);
+            #[expect(
+                clippy::expect_used,
+                reason = "RFC 5869 §2.3 refuses only outputs beyond 255 blocks; this is one"
+            )]
+            Hkdf::<Sha256>::new(None, master.key.as_slice())
+                .expand(purpose, key.as_mut())
+                .expect("32 bytes are one block");
+            (master.id.to_string(), key)
+        });
+        derived.collect()
     }
 
     /// The master that seals.

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use super::store::{self, NewKey};
 use super::{Sealed, provider, seal};
 use crate::App;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Admin, Caller, May};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Json, Path};
+use crate::http::{Json, Path, small_bodies};
 
 pub fn router<S>() -> Router<S>
 where
@@ -26,6 +26,7 @@ where
         .route("/api/keys", get(list_keys))
         .route("/api/keys/{provider}", get(show_key).put(save_key).delete(delete_key))
         .route("/api/keys/{provider}/check", post(check_key))
+        .layer(small_bodies())
 }
 
 #[derive(Deserialize)]
@@ -61,25 +62,22 @@ impl From<Sealed> for KeyWire {
     }
 }
 
-async fn list_keys(State(app): State<App>, caller: Caller) -> Result<Json<KeysWire>> {
-    caller.require(Scope::Admin)?;
+async fn list_keys(State(app): State<App>, caller: May<Admin>) -> Result<Json<KeysWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let keys = tx.finish(store::all(&tx)).await?;
     Ok(Json(KeysWire { keys: keys.into_iter().map(KeyWire::from).collect() }))
 }
 
-async fn show_key(State(app): State<App>, caller: Caller, Path(provider): Path<String>) -> Result<Json<KeyWire>> {
-    caller.require(Scope::Admin)?;
+async fn show_key(State(app): State<App>, caller: May<Admin>, Path(provider): Path<String>) -> Result<Json<KeyWire>> {
     Ok(Json(find(&app, &caller, &provider).await?.into()))
 }
 
 async fn save_key(
     State(app): State<App>,
-    caller: Caller,
+    caller: May<Admin>,
     Path(provider): Path<String>,
     body: Result<Json<NewKeyWire>>,
 ) -> Result<Json<KeyWire>> {
-    caller.require(Scope::Admin)?;
     let Json(NewKeyWire { key, base_url }) = body.map_err(without_echo)?;
     let key = key.expose_secret();
     provider::check_name(&provider)?;
@@ -104,8 +102,7 @@ async fn save_key(
 }
 
 /// No connection to the database is held while the provider thinks.
-async fn check_key(State(app): State<App>, caller: Caller, Path(provider): Path<String>) -> Result<Json<KeyWire>> {
-    caller.require(Scope::Admin)?;
+async fn check_key(State(app): State<App>, caller: May<Admin>, Path(provider): Path<String>) -> Result<Json<KeyWire>> {
     let sealed = find(&app, &caller, &provider).await?;
     let endpoint = super::endpoint(&app, caller.tenant, &sealed)?;
     let status = super::verdict(&app.llm.transport.check(&endpoint).await);
@@ -115,8 +112,7 @@ async fn check_key(State(app): State<App>, caller: Caller, Path(provider): Path<
     Ok(Json(marked.ok_or_else(changed)?.into()))
 }
 
-async fn delete_key(State(app): State<App>, caller: Caller, Path(provider): Path<String>) -> Result<StatusCode> {
-    caller.require(Scope::Admin)?;
+async fn delete_key(State(app): State<App>, caller: May<Admin>, Path(provider): Path<String>) -> Result<StatusCode> {
     provider::check_name(&provider).map_err(|_| Error::not_found("key"))?;
     let tx = app.db.tenant(caller.tenant).await?;
     match tx.finish(store::delete(&tx, &provider)).await? {

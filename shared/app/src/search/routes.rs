@@ -94,9 +94,10 @@ async fn search(
     }
     let tenant = credential.tenant();
     let tx = app.db.tenant(tenant).await?;
-    let together = join3(credential.verify(&tx), bots::find(&tx, asked.bot), keys::all(&tx));
+    let verified = credential.verify(&tx, Scope::Read);
+    let together = join3(verified, bots::find(&tx, credential.bot(asked.bot)?), keys::all(&tx));
     let (caller, bot, keys) = tx.finish(async { Ok(together.await) }).await?;
-    caller?.require(Scope::Read)?;
+    caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys?)?;
     let query = Query::new(query, &bot, &embedder, limit).await?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::store::{self, Sum};
 use crate::App;
-use crate::auth::{Caller, Scope};
+use crate::auth::{May, Read};
 use crate::error::Result;
 use crate::http::Json;
 
@@ -44,8 +44,7 @@ impl From<Sum> for SumWire {
     }
 }
 
-async fn show_usage(State(app): State<App>, caller: Caller) -> Result<Json<UsageWire>> {
-    caller.require(Scope::Read)?;
+async fn show_usage(State(app): State<App>, caller: May<Read>) -> Result<Json<UsageWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let sums = tx.finish(store::sums(&tx)).await?;
     Ok(Json(UsageWire { days: store::DAYS, usage: sums.into_iter().map(SumWire::from).collect() }))

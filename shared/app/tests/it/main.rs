@@ -8,6 +8,7 @@
 )]
 
 mod bots;
+mod callers;
 mod chat;
 mod documents;
 mod health;
@@ -15,7 +16,11 @@ mod house;
 mod ingest;
 mod keys;
 mod kills;
+<<<<<<< HEAD
 mod limits;
+=======
+mod matrix;
+>>>>>>> 272b7c7 (auth: Ask for a scope by type, let visitors in by publishable tokens)
 mod sweep;
 mod tokens;
 mod trips;

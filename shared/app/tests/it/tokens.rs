@@ -1,5 +1,6 @@
 //! Platform tokens through the router.
 
+use docent::auth::token;
 use serde_json::json;
 
 use crate::world::World;
@@ -43,7 +44,7 @@ async fn bad_credentials_are_refused_before_and_behind_the_database() {
     assert_eq!(world.anon.get("/api/documents").await.code(), "unauthorized");
     // Well formed, right checksum, but never issued.
     let clock = docent::clock::Clock::system();
-    let forged = docent::auth::token::mint(world.tenant_a.tenant, &clock);
+    let forged = token::mint(token::TokenKind::Secret, world.tenant_a.tenant, &clock);
     let forged = secrecy::ExposeSecret::expose_secret(&forged.text).to_owned();
     assert_eq!(world.anon.with_token(&forged).get("/api/documents").await.code(), "unauthorized");
 }

@@ -125,7 +125,10 @@ async fn the_control_functions_are_for_docent_alone() {
         .await
         .unwrap();
     assert_snapshot!(names(&rights).join("\n"), @r"
+    admit {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     due_hints {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    forget_addresses {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    session_subject {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     stuck_documents {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     unswept_tenants {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     ");
