@@ -206,7 +206,71 @@ impl Limits {
     }
 }
 
-<<<<<<< HEAD
+/// What stands between the network and the rooms.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    /// `ALLOWED_ORIGINS`: pages of other origins that may call with their own token or session, e.g. a front end.
+    pub allowed_origins: Vec<String>,
+    /// `CLIENT_ADDRESS_HEADER`: where the proxy in front writes the client's address. On Vercel it is known
+    /// (`x-vercel-forwarded-for`, which a client cannot set); elsewhere the connection's own address counts.
+    pub address_header: Option<http::HeaderName>,
+}
+
+impl Front {
+    pub fn read(environment: &Environment) -> Result<Front, Error> {
+        let origins = environment.get("ALLOWED_ORIGINS").unwrap_or_default();
+        let origins = origins.split([',', ' ']).map(str::trim).filter(|origin| !origin.is_empty());
+        let allowed_origins = origins.map(|text| origin("ALLOWED_ORIGINS", text)).collect::<Result<_, _>>()?;
+        let on_vercel = environment.get("VERCEL").map(|_| "x-vercel-forwarded-for");
+        let name = environment.get("CLIENT_ADDRESS_HEADER").or(on_vercel);
+        let address_header = name.map(|name| {
+            http::HeaderName::try_from(name).map_err(|_| {
+                Error::new("CLIENT_ADDRESS_HEADER", "is not a header's name.", "Write e.g. cf-connecting-ip.")
+            })
+        });
+        Ok(Front { allowed_origins, address_header: address_header.transpose()? })
+    }
+
+    /// Exactly one of the operator's origins: no suffix, no other scheme, no other port.
+    pub fn allows(&self, origin: &http::HeaderValue) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    }
+}
+
+/// An origin as browsers write it: scheme, host, and port where it is not the usual one (RFC 6454 §6.2).
+pub fn origin(variable: &str, text: &str) -> Result<String, Error> {
+    let parsed = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let written = parsed.map(|url| url.origin().ascii_serialization()).filter(|origin| origin == text);
+    written.ok_or_else(|| {
+        Error::new(
+            variable,
+            format!("holds `{text}`, which is no origin."),
+            "Write https://host, without a path or a slash at the end.",
+        )
+    })
+}
+
+/// Whose word counts, besides our own tokens'.
+#[derive(Clone, Debug, Default)]
+pub struct Provisioning {
+    /// `TENANT_PROVISIONING=1`: a person's organisation, or a person without one, becomes a tenant on first sight.
+    pub on_first_sight: bool,
+}
+
+impl Provisioning {
+    pub fn read(environment: &Environment) -> Result<Provisioning, Error> {
+        match environment.get("TENANT_PROVISIONING") {
+            None | Some("0") => Ok(Provisioning { on_first_sight: false }),
+            Some("1") => Ok(Provisioning { on_first_sight: true }),
+            Some(_) => Err(Error::new(
+                "TENANT_PROVISIONING",
+                "is neither 0 nor 1.",
+                "Write 1 to let people in who are new here.",
+            )),
+        }
+    }
+}
+
 /// `DOCENT_ENV` (else `VERCEL_ENV`): what limits start from. Absent, the strictest holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -329,69 +393,4 @@ mod tests {
         let error = Limits::read(&environment(&[("MAX_UPLOAD_BYTES", "0")])).unwrap_err();
         assert_eq!(error.variable, "MAX_UPLOAD_BYTES");
     }
-=======
-/// What stands between the network and the rooms.
-#[derive(Clone, Debug, Default)]
-pub struct Front {
-    /// `ALLOWED_ORIGINS`: pages of other origins that may call with their own token or session, e.g. a front end.
-    pub allowed_origins: Vec<String>,
-    /// `CLIENT_ADDRESS_HEADER`: where the proxy in front writes the client's address. On Vercel it is known
-    /// (`x-vercel-forwarded-for`, which a client cannot set); elsewhere the connection's own address counts.
-    pub address_header: Option<http::HeaderName>,
-}
-
-impl Front {
-    pub fn read(environment: &Environment) -> Result<Front, Error> {
-        let origins = environment.get("ALLOWED_ORIGINS").unwrap_or_default();
-        let origins = origins.split([',', ' ']).map(str::trim).filter(|origin| !origin.is_empty());
-        let allowed_origins = origins.map(|text| origin("ALLOWED_ORIGINS", text)).collect::<Result<_, _>>()?;
-        let on_vercel = environment.get("VERCEL").map(|_| "x-vercel-forwarded-for");
-        let name = environment.get("CLIENT_ADDRESS_HEADER").or(on_vercel);
-        let address_header = name.map(|name| {
-            http::HeaderName::try_from(name).map_err(|_| {
-                Error::new("CLIENT_ADDRESS_HEADER", "is not a header's name.", "Write e.g. cf-connecting-ip.")
-            })
-        });
-        Ok(Front { allowed_origins, address_header: address_header.transpose()? })
-    }
-
-    /// Exactly one of the operator's origins: no suffix, no other scheme, no other port.
-    pub fn allows(&self, origin: &http::HeaderValue) -> bool {
-        self.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
-    }
-}
-
-/// An origin as browsers write it: scheme, host, and port where it is not the usual one (RFC 6454 §6.2).
-pub fn origin(variable: &str, text: &str) -> Result<String, Error> {
-    let parsed = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let written = parsed.map(|url| url.origin().ascii_serialization()).filter(|origin| origin == text);
-    written.ok_or_else(|| {
-        Error::new(
-            variable,
-            format!("holds `{text}`, which is no origin."),
-            "Write https://host, without a path or a slash at the end.",
-        )
-    })
-}
-
-/// Whose word counts, besides our own tokens'.
-#[derive(Clone, Debug, Default)]
-pub struct Provisioning {
-    /// `TENANT_PROVISIONING=1`: a person's organisation, or a person without one, becomes a tenant on first sight.
-    pub on_first_sight: bool,
-}
-
-impl Provisioning {
-    pub fn read(environment: &Environment) -> Result<Provisioning, Error> {
-        match environment.get("TENANT_PROVISIONING") {
-            None | Some("0") => Ok(Provisioning { on_first_sight: false }),
-            Some("1") => Ok(Provisioning { on_first_sight: true }),
-            Some(_) => Err(Error::new(
-                "TENANT_PROVISIONING",
-                "is neither 0 nor 1.",
-                "Write 1 to let people in who are new here.",
-            )),
-        }
-    }
->>>>>>> 272b7c7 (auth: Ask for a scope by type, let visitors in by publishable tokens)
 }

@@ -156,7 +156,6 @@ fn store_functions_take_the_tenant_first() {
 
 #[test]
 fn rooms_never_reach_upwards() {
-<<<<<<< HEAD
     let levels: [&[&str]; 8] = [
         &["health"],
         &["limits"],
@@ -168,18 +167,6 @@ fn rooms_never_reach_upwards() {
         &["chat"],
     ];
     let level = |room: &str| levels.iter().position(|rooms| rooms.contains(&room));
-=======
-    let rank = |room: &str| {
-        ["health", "limits", "auth", "keys", "usage", "bots", "documents", "ingest", "search", "chat"]
-            .iter()
-            .position(|r| *r == room)
-    };
-    let level = |room: &str| match room {
-        "keys" | "usage" => Some(3),
-        "ingest" | "search" => Some(7),
-        other => rank(other),
-    };
->>>>>>> 272b7c7 (auth: Ask for a scope by type, let visitors in by publishable tokens)
     for (name, text) in product("shared/app/src") {
         let Some(room) =
             name.strip_prefix("shared/app/src/").and_then(|rest| rest.split_once('/')).map(|(room, _)| room)
@@ -187,11 +174,7 @@ fn rooms_never_reach_upwards() {
             continue;
         };
         let Some(own) = level(room) else { continue };
-<<<<<<< HEAD
         for other in levels.concat() {
-=======
-        for other in ["health", "limits", "auth", "keys", "usage", "bots", "documents", "ingest", "search", "chat"] {
->>>>>>> 272b7c7 (auth: Ask for a scope by type, let visitors in by publishable tokens)
             if other == room {
                 continue;
             }

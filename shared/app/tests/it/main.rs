@@ -16,11 +16,8 @@ mod house;
 mod ingest;
 mod keys;
 mod kills;
-<<<<<<< HEAD
 mod limits;
-=======
 mod matrix;
->>>>>>> 272b7c7 (auth: Ask for a scope by type, let visitors in by publishable tokens)
 mod sweep;
 mod tokens;
 mod trips;
