@@ -69,7 +69,7 @@ const OFFSET: usize = 4;
 async fn look<T>(tx: &TenantTx, look: &Look<'_>, lookup: Lookup<'_>, read: impl Fn(&Row) -> T) -> Result<Found<T>> {
     let Lookup { held, also, params, narrow } = lookup;
     let sql = format!(
-        "with held as ({held}) {also}, {DEBIT}, stranger as (
+        "with held as (select one.* from ({held}) one limit 1) {also}, {DEBIT}, stranger as (
            select control.admit($6, $7, $8) as wait where not exists (select from held)
          )
          select coalesce((select stranger.wait from stranger), 0), d.verdict, d.remaining, d.wait_millis, h.*

@@ -193,7 +193,7 @@ async fn rights_of_tokens_do_not_mix() {
     let world = World::new().await;
     for (wrong, word) in [
         (json!({ "name": "x", "scopes": ["chat"], "origins": [PAGE] }), "publishable"),
-        (json!({ "name": "x", "publishable": true, "scopes": ["chat"], "origins": [PAGE] }), "scopes"),
+        (json!({ "name": "x", "publishable": true, "scopes": ["chat"], "origins": [PAGE] }), "scopes of its own"),
         (json!({ "name": "x", "publishable": true }), "origins"),
         (json!({ "name": "x", "publishable": true, "origins": ["https://shop.example/"] }), "origin"),
         (json!({ "name": "x", "publishable": true, "origins": ["*"] }), "origin"),
