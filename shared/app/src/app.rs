@@ -48,16 +48,17 @@ impl App {
         let transport =
             Transport::new(docent_llm::Limits { allow_loopback: limits.loopback_providers, ..Default::default() });
         let masters = Masters::read(environment)?;
+        let clock = Clock::system();
         Ok(App {
+            sessions: Sessions::new(config::Sessions::read(environment)?, transport.clone(), clock.clone()),
             db,
             llm: Llm { transport, local: None },
             signer: Signer::new(masters.derive(VISITORS)),
             masters,
-            sessions: Sessions::default(),
             provisioning: Provisioning::read(environment)?,
             rates: Rates::read(environment)?,
             front: Arc::new(Front::read(environment)?),
-            clock: Clock::system(),
+            clock,
             limits: Arc::new(limits),
         })
     }
@@ -69,6 +70,7 @@ impl App {
     }
 
     pub fn with_clock(mut self, clock: Clock) -> App {
+        self.sessions = self.sessions.with_clock(clock.clone());
         self.clock = clock;
         self
     }

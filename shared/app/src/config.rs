@@ -1,12 +1,16 @@
 //! All reading of the environment: one small struct per concern, each field's variable named beside it.
 //! What is missing or contradicts itself stops the start, naming the variable and the remedy.
 
+mod sessions;
+
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use url::Url;
 
 use crate::limits::{Policy, Rates};
+
+pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
 /// A configuration that cannot work: which variable, what is wrong with it, what to do.
 #[derive(Debug, thiserror::Error)]

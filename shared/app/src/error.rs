@@ -26,6 +26,8 @@ pub enum Kind {
     RateLimited,
     DatabaseUnavailable,
     StorageUnavailable,
+    /// The keys of the identity provider that signed somebody in could not be had.
+    IssuerUnavailable,
     /// A document that cannot become text; the code is docent-text's.
     Document(&'static str),
     /// A provider that cannot be used; the code is docent-llm's.
@@ -95,6 +97,7 @@ impl Error {
             Kind::RateLimited
                 | Kind::DatabaseUnavailable
                 | Kind::StorageUnavailable
+                | Kind::IssuerUnavailable
                 | Kind::Provider(
                     "provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated"
                 )
@@ -118,6 +121,7 @@ impl Kind {
             Kind::RateLimited => "rate_limited",
             Kind::DatabaseUnavailable => "database_unavailable",
             Kind::StorageUnavailable => "storage_unavailable",
+            Kind::IssuerUnavailable => "issuer_unavailable",
             Kind::Document(code) | Kind::Provider(code) => code,
             Kind::NotConfigured => "not_configured",
             Kind::Internal => "internal",
@@ -142,7 +146,7 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Kind::Provider(_) => StatusCode::BAD_GATEWAY,
-            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::NotConfigured => {
+            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable | Kind::NotConfigured => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -164,7 +168,9 @@ impl Kind {
             Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
             Kind::SpendCap => "Wait for the next day (UTC), or have the cap raised.",
             Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
-            Kind::DatabaseUnavailable | Kind::StorageUnavailable => "Try again in a few seconds.",
+            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable => {
+                "Try again in a few seconds."
+            }
             Kind::Document(_) => "Correct the document and upload it again.",
             Kind::Provider(_) => "Check the provider key with POST /api/keys/{provider}/check, or try again later.",
             Kind::NotConfigured => {
