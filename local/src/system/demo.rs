@@ -7,7 +7,7 @@ use docent::clock::Clock;
 use docent::config::{self, Environment};
 use docent::db::{Db, Role};
 use docent::function::{self, Files};
-use docent_llm::{Dialect, Endpoint, Url};
+use docent_llm::{Dialect, Endpoint, KeyCheck, Url};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -66,7 +66,12 @@ pub async fn answerer(environment: &Environment, files: &Files, token: &str) -> 
 
 /// The first chat model of an Ollama on this machine, when there is one.
 async fn ollama(files: &Files) -> Option<String> {
-    let endpoint = Endpoint { dialect: Dialect::Ollama, base_url: Url::parse(OLLAMA).ok()?, key: None };
+    let endpoint = Endpoint {
+        dialect: Dialect::Ollama,
+        key_check: KeyCheck::Models,
+        base_url: Url::parse(OLLAMA).ok()?,
+        key: None,
+    };
     let models = files.app.llm.transport.models(&endpoint).await.ok()?;
     models.into_iter().find(|model| !model.contains("embed"))
 }

@@ -105,6 +105,8 @@ impl Secrets {
             .with("INGEST_SECRET", self.get("ingest_secret"))
             .with("CRON_SECRET", self.get("cron_secret"))
             .with("ALLOW_LOOPBACK_PROVIDERS", "1")
+            // Whoever brings the keys here is the operator.
+            .or("PROVIDER_ORIGINS", "*")
             .with("EMBEDDING_MODEL", model)
             .or("DOCENT_ENV", "development")
             .or("MAX_UPLOAD_BYTES", UPLOAD_BYTES)

@@ -188,11 +188,45 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// `ALLOW_LOOPBACK_PROVIDERS=1`: lets a provider's base URL point at this machine (local mode, Ollama).
     pub loopback_providers: bool,
+    /// `PROVIDER_ORIGINS`: where tenants' base URLs may point besides the known providers' own addresses, as
+    /// `https://host` separated by commas, or `*` for any public host. A key goes wherever its tenant says, so each
+    /// origin is one more place that this server talks to on behalf of strangers.
+    pub provider_origins: Origins,
     /// `EMBEDDING_MODEL`: what new collections are embedded with.
     pub embedding_model: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: its answers there are buffered, so that a stream of progress would
     /// only arrive when it has ended. (Chat has a door of its own, which streams.)
     pub buffered_progress: bool,
+}
+
+/// The origins that the operator adds to those of the known providers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// In the form that `url` serialises an origin, so that comparing strings compares origins.
+    Listed(Vec<String>),
+    Any,
+}
+
+impl Origins {
+    fn read(environment: &Environment) -> Result<Origins, Error> {
+        const NAME: &str = "PROVIDER_ORIGINS";
+        let Some(text) = environment.get(NAME) else { return Ok(Origins::Listed(Vec::new())) };
+        if text == "*" {
+            return Ok(Origins::Any);
+        }
+        let origin = |part: &str| {
+            let refuse = |problem: &str| {
+                Error::new(NAME, problem, "Write https://host, more of them with commas between, or `*`.")
+            };
+            let url = Url::parse(part.trim()).map_err(|_| refuse("holds something that is not a URL."))?;
+            docent_llm::address::check(&url, false).map_err(|error| refuse(&error.to_string()))?;
+            match url.path() == "/" && url.query().is_none() {
+                true => Ok(url.origin().ascii_serialization()),
+                false => Err(refuse("holds a URL with a path, and a path restricts nothing.")),
+            }
+        };
+        text.split(',').map(origin).collect::<Result<_, _>>().map(Origins::Listed)
+    }
 }
 
 impl Limits {
@@ -204,6 +238,7 @@ impl Limits {
         Ok(Limits {
             upload_bytes,
             loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
+            provider_origins: Origins::read(environment)?,
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
         })

@@ -90,15 +90,15 @@ pub fn check(url: &Url, allow_loopback: bool) -> Result<(), Error> {
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return refuse("The base URL must not carry a user name, a password or a fragment.");
     }
-    let (local, public) = match url.host() {
-        Some(Host::Domain(name)) => (is_localhost(name), !is_localhost(name)),
-        Some(Host::Ipv4(address)) => (address.is_loopback(), is_public(address.into())),
-        Some(Host::Ipv6(address)) => (address.is_loopback(), is_public(address.into())),
-        None => (false, false),
-    };
-    if local && allow_loopback && matches!(url.scheme(), "http" | "https") {
+    if allow_loopback && is_local(url) && matches!(url.scheme(), "http" | "https") {
         return Ok(());
     }
+    let public = match url.host() {
+        Some(Host::Domain(name)) => !is_localhost(name),
+        Some(Host::Ipv4(address)) => is_public(address.into()),
+        Some(Host::Ipv6(address)) => is_public(address.into()),
+        None => false,
+    };
     if url.scheme() != "https" {
         return refuse("The base URL must use https.");
     }
@@ -109,6 +109,16 @@ pub fn check(url: &Url, allow_loopback: bool) -> Result<(), Error> {
         return refuse("The base URL must use port 443.");
     }
     Ok(())
+}
+
+/// Whether the URL names this machine.
+pub fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => is_localhost(name),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// RFC 6761 §6.3 reserves the name and everything below it.

@@ -13,6 +13,8 @@ pub(crate) struct Call {
     pub(crate) url: Url,
     /// Name and whole value of the header that carries the key.
     pub(crate) secret: Option<(&'static str, SecretString)>,
+    /// One more header, which is no secret.
+    pub(crate) header: Option<(&'static str, &'static str)>,
     pub(crate) body: Option<Vec<u8>>,
     /// What an error's JSON body names beyond its status, for example that a 429 is about credit.
     pub(crate) named: fn(&[u8]) -> Option<ErrorKind>,
@@ -20,7 +22,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn get(url: Url, endpoint: &Endpoint) -> Self {
-        Self { url, secret: bearer(endpoint.key.as_ref()), body: None, named: endpoint.dialect.named() }
+        Self { url, secret: bearer(endpoint.key.as_ref()), header: None, body: None, named: endpoint.dialect.named() }
     }
 
     pub(crate) fn post(url: Url, endpoint: &Endpoint, body: &impl Serialize) -> Result<Self, Error> {
@@ -43,6 +45,25 @@ pub(crate) fn join(base: &Url, segments: &[&str]) -> Result<Url, Error> {
         Err(()) => return Err(ErrorKind::Endpoint.into()),
     };
     Ok(url)
+}
+
+/// The base without the first of these ends that it has: the names of a provider's other surfaces.
+pub(crate) fn without(base: &Url, ends: &[&str]) -> Url {
+    let path = base.path().trim_end_matches('/');
+    let path = ends.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path).to_owned();
+    let mut url = base.clone();
+    url.set_path(&path);
+    url
+}
+
+/// `join` below a base as tenants paste it: with a version (`…/v1`, `…/openai/v1/`, `…/v1beta/openai`) or without.
+pub(crate) fn versioned(base: &Url, version: &str, segments: &[&str]) -> Result<Url, Error> {
+    let is_version = |segment: &str| {
+        let mut letters = segment.chars();
+        letters.next() == Some('v') && letters.next().is_some_and(|letter| letter.is_ascii_digit())
+    };
+    let missing = (!base.path().split('/').any(is_version)).then_some(version);
+    join(base, &missing.into_iter().chain(segments.iter().copied()).collect::<Vec<_>>())
 }
 
 impl Dialect {
@@ -78,14 +99,6 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::batch(endpoint),
             Self::Ollama => ollama::BATCH,
-        }
-    }
-
-    /// The cheapest call that only a good key answers; any JSON with status 200 will do.
-    pub(crate) fn check(self, endpoint: &Endpoint) -> Result<Call, Error> {
-        match self {
-            Self::OpenAi => openai::check(endpoint),
-            Self::Ollama => ollama::list(endpoint),
         }
     }
 

@@ -19,7 +19,7 @@ pub struct Fetch {
 impl From<Fetch> for Call {
     /// Only the status of a refusal counts: what its body says is nobody's documented form.
     fn from(Fetch { url, body, bearer: secret }: Fetch) -> Call {
-        Call { url, secret: bearer(secret.as_ref()), body, named: |_| None }
+        Call { url, secret: bearer(secret.as_ref()), header: None, body, named: |_| None }
     }
 }
 

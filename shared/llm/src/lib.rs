@@ -1,14 +1,17 @@
 //! Provider dialects: pure requests, pure decoders and one transport. No axum, no database, no tenant.
 //!
 //! A dialect is one file of pure functions (`openai.rs`, `ollama.rs`) that builds a `Call` and decodes frames;
-//! `dialect.rs` picks it, `transport.rs` is the only place that does I/O.
+//! `dialect.rs` picks it, `key_check.rs` asks about keys, `transport.rs` is the only place that does I/O.
 
 pub mod address;
+mod anthropic;
 mod decode;
 mod dialect;
 mod embed;
 mod error;
 mod fetch;
+mod gemini;
+mod key_check;
 mod limits;
 mod ndjson;
 mod ollama;
@@ -26,6 +29,7 @@ pub use url::Url;
 
 pub use error::{Error, ErrorKind};
 pub use fetch::Fetch;
+pub use key_check::KeyCheck;
 pub use limits::Limits;
 pub use stream::ChatStream;
 pub use transport::Transport;
@@ -44,6 +48,7 @@ pub enum Dialect {
 #[derive(Clone)]
 pub struct Endpoint {
     pub dialect: Dialect,
+    pub key_check: KeyCheck,
     /// With or without the trailing version segment: `https://api.openai.com` and `https://api.openai.com/v1` are equal.
     pub base_url: Url,
     pub key: Option<SecretString>,
@@ -55,6 +60,7 @@ impl fmt::Debug for Endpoint {
         formatter
             .debug_struct("Endpoint")
             .field("dialect", &self.dialect)
+            .field("key_check", &self.key_check)
             .field("origin", &self.base_url.origin().ascii_serialization())
             .field("key", &self.key.as_ref().map(|_| "[REDACTED]"))
             .finish()

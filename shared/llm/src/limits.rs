@@ -19,6 +19,8 @@ pub struct Limits {
     pub stream_body: usize,
     /// One JSON body: 2,048 vectors of 3,072 dimensions in base64 need 33 MiB.
     pub json_body: usize,
+    /// From sending a key check's request until its last byte: a person waits for it.
+    pub check_total: Duration,
     /// From sending `Transport::fetch`'s request until its last byte: a person waits for a login meanwhile.
     pub fetch_total: Duration,
     /// What `Transport::fetch` reads at most. A large identity provider publishes some 20 keys of 2 KiB each.
@@ -37,6 +39,7 @@ impl Default for Limits {
             head: 32 * 1024,
             stream_body: 16 * 1024 * 1024,
             json_body: 40 * 1024 * 1024,
+            check_total: Duration::from_secs(10),
             fetch_total: Duration::from_secs(5),
             fetch_body: 256 * 1024,
             allow_loopback: false,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
-use crate::dialect::{Call, join};
+use crate::dialect::{Call, join, without};
 use crate::embed::{Batch, estimate_tokens};
 use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, ndjson};
 
@@ -78,11 +78,7 @@ pub(crate) fn named(_body: &[u8]) -> Option<ErrorKind> {
 
 /// The base as people paste it: the bare host, or with the `/v1` or `/api` of one of its two surfaces.
 fn url(endpoint: &Endpoint, verb: &str) -> Result<Url, Error> {
-    let mut base = endpoint.base_url.clone();
-    let path = base.path().trim_end_matches('/');
-    let path = path.strip_suffix("/v1").or_else(|| path.strip_suffix("/api")).unwrap_or(path).to_owned();
-    base.set_path(&path);
-    join(&base, &["api", verb])
+    join(&without(&endpoint.base_url, &["/v1", "/api"]), &["api", verb])
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {

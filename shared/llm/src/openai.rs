@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
-use crate::dialect::{Call, join};
+use crate::dialect::{Call, versioned};
 use crate::embed::Batch;
 use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, sse, status, vendor};
 
@@ -59,10 +59,6 @@ pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
     Ok(Embeddings { vectors, input_tokens: reply.usage.map_or(0, |usage| usage.prompt_tokens) })
 }
 
-pub(crate) fn check(endpoint: &Endpoint) -> Result<Call, Error> {
-    Ok(Call::get(url(endpoint, &[vendor::of(endpoint).check])?, endpoint))
-}
-
 pub(crate) fn list(endpoint: &Endpoint) -> Result<Call, Error> {
     Ok(Call::get(url(endpoint, &["models"])?, endpoint))
 }
@@ -74,18 +70,40 @@ pub(crate) fn models(body: &[u8]) -> Result<Vec<String>, Error> {
 
 pub(crate) fn named(body: &[u8]) -> Option<ErrorKind> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    classify(body.get("error")?)
+    match body.get("error")? {
+        Value::String(words) => spoken(words),
+        error => classify(error),
+    }
+}
+
+/// xAI answers 400 to a bad key and 403 or 429 to an empty account, and tells which in words alone.
+fn spoken(words: &str) -> Option<ErrorKind> {
+    if words.contains("Incorrect API key") || words.contains("Incorrect%20API%20key") {
+        return Some(ErrorKind::Auth);
+    }
+    ["any credits", "available credits", "spending limit"]
+        .iter()
+        .any(|part| words.contains(part))
+        .then_some(ErrorKind::Quota)
 }
 
 /// Reads an error object. Only its codes count: the message is for the provider's own customers.
-fn classify(error: &Value) -> Option<ErrorKind> {
+pub(crate) fn classify(error: &Value) -> Option<ErrorKind> {
     ["code", "type"].iter().find_map(|field| match error.get(field)? {
         // OpenRouter puts the upstream's HTTP status here.
         Value::Number(number) => number.as_u64().and_then(|code| u16::try_from(code).ok()).map(status::kind),
         Value::String(code) => match code.as_str() {
-            "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active" => Some(ErrorKind::Quota),
+            "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active" | "billing_error" => {
+                Some(ErrorKind::Quota)
+            }
+            // <https://platform.openai.com/docs/guides/error-codes>
+            "credit_balance_exhausted"
+            | "organization_spend_limit_exceeded"
+            | "organization_usage_limit_exceeded"
+            | "project_spend_limit_exceeded" => Some(ErrorKind::Quota),
             "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited { retry_after: None }),
             "invalid_api_key" | "authentication_error" | "account_deactivated" => Some(ErrorKind::Auth),
+            "permission_error" => Some(ErrorKind::Forbidden),
             "server_error" | "overloaded_error" | "service_unavailable" => Some(ErrorKind::Unavailable),
             "context_length_exceeded" | "invalid_request_error" | "model_not_found" => Some(ErrorKind::Rejected),
             _ => None,
@@ -94,14 +112,8 @@ fn classify(error: &Value) -> Option<ErrorKind> {
     })
 }
 
-/// The base as tenants paste it: `…/v1`, `…/v1/`, `…/openai/v1`, `…/v1beta/openai` or no version at all.
 fn url(endpoint: &Endpoint, segments: &[&str]) -> Result<Url, Error> {
-    let is_version = |segment: &str| {
-        let mut letters = segment.chars();
-        letters.next() == Some('v') && letters.next().is_some_and(|letter| letter.is_ascii_digit())
-    };
-    let versioned = endpoint.base_url.path().split('/').any(is_version);
-    join(&endpoint.base_url, &[if versioned { &[] } else { &["v1"][..] }, segments].concat())
+    versioned(&endpoint.base_url, "v1", segments)
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {

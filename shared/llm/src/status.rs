@@ -21,11 +21,11 @@ pub(crate) struct Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        if let Some(kind @ (ErrorKind::Quota | ErrorKind::Auth)) = refusal.named {
+        if let Some(kind @ (ErrorKind::Quota | ErrorKind::Auth | ErrorKind::Forbidden)) = refusal.named {
             return kind.into();
         }
         // A firewall's page says nothing about the key, and a key must not be flagged for it.
-        if refusal.status == 403 && refusal.html {
+        if matches!(refusal.status, 401 | 403) && refusal.html {
             return Error::protocol("A web page, not the provider's API, refused the request.");
         }
         match kind(refusal.status) {
@@ -99,8 +99,10 @@ mod tests {
         assert_eq!(Error::from(quota).code(), "provider_quota");
         let named = Refusal { status: 500, named: Some(ErrorKind::Rejected), ..Refusal::default() };
         assert_eq!(Error::from(named).code(), "provider_unavailable");
-        let page = Refusal { status: 403, html: true, ..Refusal::default() };
-        assert_eq!(Error::from(page).code(), "provider_protocol");
+        for status in [401, 403] {
+            let page = Refusal { status, html: true, ..Refusal::default() };
+            assert_eq!(Error::from(page).code(), "provider_protocol");
+        }
     }
 
     #[test]

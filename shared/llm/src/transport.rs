@@ -1,9 +1,12 @@
 //! The one place that does network I/O: every limit on time, size and destination is kept here.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -63,21 +66,22 @@ impl Transport {
         Ok(all)
     }
 
-    /// Asks the provider about the key without spending a token. `Err` means that it gave no verdict.
+    /// Asks the provider about the key; only Voyage makes that cost a token. `Err` means that it gave no verdict.
     pub async fn check(&self, endpoint: &Endpoint) -> Result<KeyStatus, Error> {
-        match self.json(endpoint.dialect.check(endpoint)?).await {
-            Ok(body) => {
-                let _: serde_json::Value =
-                    serde_json::from_slice(&body).map_err(|_| Error::from(ErrorKind::Protocol))?;
-                Ok(KeyStatus::Valid)
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::Auth => Ok(KeyStatus::Invalid),
-                ErrorKind::Forbidden => Ok(KeyStatus::Restricted),
-                ErrorKind::Quota => Ok(KeyStatus::NoCredit),
-                _ => Err(error),
-            },
-        }
+        let call = endpoint.key_check.call(endpoint)?;
+        let read_name = call.named;
+        let Limits { check_total: total, json_body: body, .. } = self.shared.limits;
+        let answer = async {
+            let body = self.send(call, Expected { media_type: JSON, total, body }).await?.read_to_end().await?;
+            // Some gateways say 200 to everything and put the refusal into the body.
+            read_name(&body).map_or_else(|| endpoint.key_check.verdict(&body), |kind| Err(kind.into()))
+        };
+        answer.await.or_else(|error: Error| match error.kind() {
+            ErrorKind::Auth => Ok(KeyStatus::Invalid),
+            ErrorKind::Forbidden => Ok(KeyStatus::Restricted),
+            ErrorKind::Quota => Ok(KeyStatus::NoCredit),
+            _ => Err(error),
+        })
     }
 
     /// The names of the models that this key may use, in the provider's order.
@@ -154,8 +158,8 @@ impl Transport {
         if let Some(client) = client.get() {
             return Ok(client);
         }
-        let built =
-            build(limits).map_err(|_| Error::new(ErrorKind::Unavailable, "The HTTP client cannot be built."))?;
+        let built = build(limits, system)
+            .map_err(|_| Error::new(ErrorKind::Unavailable, "The HTTP client cannot be built."))?;
         Ok(client.get_or_init(|| built))
     }
 }
@@ -172,6 +176,9 @@ fn request(call: Call, media_type: &str) -> Result<Request, Error> {
         // Keeps it out of every Debug and out of HPACK's table.
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(name), value);
+    }
+    if let Some((name, value)) = call.header {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if call.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
@@ -236,7 +243,7 @@ static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::ne
     Ok(config)
 });
 
-fn build(limits: &Limits) -> Result<Client, Box<dyn std::error::Error>> {
+fn build(limits: &Limits, look_up: LookUp) -> Result<Client, Box<dyn std::error::Error>> {
     let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
     let client = Client::builder()
         .tls_backend_preconfigured(TLS.clone()?)
@@ -247,7 +254,7 @@ fn build(limits: &Limits) -> Result<Client, Box<dyn std::error::Error>> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .referer(false)
-        .dns_resolver(PublicOnly { allow_loopback: limits.allow_loopback })
+        .dns_resolver(PublicOnly { allow_loopback: limits.allow_loopback, look_up })
         .build()?;
     Ok(client)
 }
@@ -256,15 +263,22 @@ fn build(limits: &Limits) -> Result<Client, Box<dyn std::error::Error>> {
 /// A pooled connection needs no second look, because it stays with the address that passed.
 struct PublicOnly {
     allow_loopback: bool,
+    look_up: LookUp,
+}
+
+/// How a name becomes addresses: a test has a way of its own, in which names change their minds.
+type LookUp = fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
+fn system(name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_loopback = self.allow_loopback;
+        let Self { allow_loopback, look_up } = *self;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<_> =
-                found.filter(|found| address::may_connect(name.as_str(), found.ip(), allow_loopback)).collect();
+            let mut allowed = look_up(name.as_str().to_owned()).await?;
+            allowed.retain(|found| address::may_connect(name.as_str(), found.ip(), allow_loopback));
             // The same error as for an unknown name: otherwise tenants could map our private network.
             if allowed.is_empty() {
                 return Err("the name has no public address".into());
@@ -275,12 +289,16 @@ impl Resolve for PublicOnly {
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn a_name_that_leads_into_this_machine_has_no_address() {
-        let resolve = |allow_loopback| PublicOnly { allow_loopback }.resolve("localhost".parse().unwrap());
+        let resolve =
+            |allow_loopback| PublicOnly { allow_loopback, look_up: system }.resolve("localhost".parse().unwrap());
         assert!(resolve(false).await.is_err());
         assert!(resolve(true).await.unwrap().all(|found| found.ip().is_loopback()));
     }
@@ -289,7 +307,7 @@ mod tests {
     fn a_request_does_not_print_its_key() {
         let url = "https://api.openai.com/v1/models".parse().unwrap();
         let secret = Some(("authorization", "Bearer sk-canary".to_owned().into()));
-        let request = request(Call { url, secret, body: None, named: |_| None }, JSON).unwrap();
+        let request = request(Call { url, secret, header: None, body: None, named: |_| None }, JSON).unwrap();
         assert_eq!(request.headers()["authorization"], "Bearer sk-canary");
         assert!(!format!("{request:?}").contains("canary"));
     }

@@ -6,8 +6,6 @@ use crate::embed::Batch;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vendor {
     host: &'static str,
-    /// Path below the version whose answer depends on the key.
-    pub(crate) check: &'static str,
     /// Newer OpenAI models refuse `max_tokens`; copies of the API know no other name.
     pub(crate) max_completion_tokens: bool,
     /// Whether `stream_options.include_usage` is understood.
@@ -20,7 +18,6 @@ pub(crate) struct Vendor {
 /// Numbers as text need up to 100 KiB for one vector: 64 of them stay far below the body's limit.
 const COPY: Vendor = Vendor {
     host: "",
-    check: "models",
     max_completion_tokens: false,
     asks_for_usage: true,
     base64_vectors: false,
@@ -36,8 +33,8 @@ const VENDORS: [Vendor; 3] = [
         batch: Batch { inputs: 2048, tokens: 300_000 },
         ..COPY
     },
-    // Its list of models is public and would call every key valid.
-    Vendor { host: "openrouter.ai", check: "key", ..COPY },
+    // Knows `base64` and nothing, but not `float`. <https://docs.voyageai.com/reference/embeddings-api>
+    Vendor { host: "api.voyageai.com", base64_vectors: true, ..COPY },
     // Sends usage unasked, and answers 422 when asked for it.
     Vendor { host: "api.mistral.ai", asks_for_usage: false, batch: Batch { inputs: 32, tokens: 300_000 }, ..COPY },
 ];
@@ -51,10 +48,10 @@ pub(crate) fn of(endpoint: &Endpoint) -> Vendor {
 mod tests {
     use serde_json::Value;
 
-    use crate::{ChatRequest, Dialect, Endpoint};
+    use crate::{ChatRequest, Dialect, Endpoint, KeyCheck};
 
     fn endpoint(base: &str) -> Endpoint {
-        Endpoint { dialect: Dialect::OpenAi, base_url: base.parse().unwrap(), key: None }
+        Endpoint { dialect: Dialect::OpenAi, key_check: KeyCheck::Models, base_url: base.parse().unwrap(), key: None }
     }
 
     #[test]
@@ -66,14 +63,15 @@ mod tests {
             max_tokens: Some(9),
             temperature: None,
         };
-        // (base, name of the token limit, asks for usage, encoding of vectors, path of the key check)
+        // (base, name of the token limit, asks for usage, encoding of vectors)
         let table = [
-            ("https://api.openai.com", "max_completion_tokens", true, "base64", "/v1/models"),
-            ("https://api.mistral.ai/v1", "max_tokens", false, "float", "/v1/models"),
-            ("https://openrouter.ai/api/v1", "max_tokens", true, "float", "/api/v1/key"),
-            ("https://api.x.ai/v1", "max_tokens", true, "float", "/v1/models"),
+            ("https://api.openai.com", "max_completion_tokens", true, "base64"),
+            ("https://api.mistral.ai/v1", "max_tokens", false, "float"),
+            ("https://openrouter.ai/api/v1", "max_tokens", true, "float"),
+            ("https://api.x.ai/v1", "max_tokens", true, "float"),
+            ("https://api.voyageai.com/v1", "max_tokens", true, "base64"),
         ];
-        for (base, limit, usage, encoding, check) in table {
+        for (base, limit, usage, encoding) in table {
             let endpoint = endpoint(base);
             let call = endpoint.dialect.chat(&endpoint, &request).unwrap();
             let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
@@ -83,7 +81,6 @@ mod tests {
             let call = endpoint.dialect.embed(&endpoint, "m", &["a".into()]).unwrap();
             let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
             assert_eq!(body["encoding_format"], encoding, "{base}");
-            assert_eq!(endpoint.dialect.check(&endpoint).unwrap().url.path(), check);
         }
         assert_eq!(super::of(&endpoint("https://api.openai.com")).batch.inputs, 2048);
     }

@@ -64,10 +64,13 @@ pub fn open(masters: &Masters, tenant: &TenantId, sealed: &Sealed) -> Result<Sec
 
 /// Where and with which key to call the provider.
 pub fn endpoint(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Endpoint> {
+    let base_url = parse(&sealed.base_url)?;
+    provider::check_origin(&base_url, &app.limits)?;
     let key = open(&app.masters, &tenant, sealed)?;
     Ok(Endpoint {
         dialect: provider::dialect(&sealed.provider),
-        base_url: parse(&sealed.base_url)?,
+        key_check: provider::key_check(&sealed.provider, &base_url),
+        base_url,
         key: (!key.expose_secret().is_empty()).then_some(key),
     })
 }

@@ -1,7 +1,9 @@
-//! Providers by name: the language that each speaks, where it answers, what a key and a base URL must look like. Pure.
+//! Providers by name: the language that each speaks, how it is asked about keys, where it answers, and what a key and
+//! a base URL must look like. Pure.
 
-use docent_llm::{Dialect, Url, address};
+use docent_llm::{Dialect, KeyCheck, Url, address};
 
+use crate::config::{Limits, Origins};
 use crate::error::{Error, Result};
 
 /// Longer ones are no key of any provider.
@@ -13,19 +15,41 @@ pub const NAME_LIMIT: usize = 32;
 const RESERVED: &str = "extractive";
 const OLLAMA: &str = "ollama";
 
-/// Where the providers answer that we know by name; any other one is used by giving its base URL.
-const KNOWN: [(&str, &str); 6] = [
-    ("openai", "https://api.openai.com/v1"),
-    (OLLAMA, "http://127.0.0.1:11434"),
-    ("xai", "https://api.x.ai/v1"),
-    ("groq", "https://api.groq.com/openai/v1"),
-    ("mistral", "https://api.mistral.ai/v1"),
-    ("openrouter", "https://openrouter.ai/api/v1"),
+/// The providers that we know by name, where they answer and how they are asked about a key. Those with a wire of
+/// their own are reached through the surface that copies OpenAI's. Any other one is used by giving its base URL.
+const KNOWN: [(&str, &str, KeyCheck); 10] = [
+    ("openai", "https://api.openai.com/v1", KeyCheck::Models),
+    ("anthropic", "https://api.anthropic.com/v1", KeyCheck::Anthropic),
+    ("cohere", "https://api.cohere.ai/compatibility/v1", KeyCheck::Cohere),
+    ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", KeyCheck::Gemini),
+    ("groq", "https://api.groq.com/openai/v1", KeyCheck::Models),
+    ("mistral", "https://api.mistral.ai/v1", KeyCheck::Models),
+    (OLLAMA, "http://127.0.0.1:11434", KeyCheck::Models),
+    ("openrouter", "https://openrouter.ai/api/v1", KeyCheck::OpenRouter),
+    ("voyage", "https://api.voyageai.com/v1", KeyCheck::Voyage),
+    ("xai", "https://api.x.ai/v1", KeyCheck::XAi),
+];
+
+/// Where known providers answer besides: their regions, and a second name of the same API.
+const ALSO: [&str; 5] = [
+    "https://api.cohere.com",
+    "https://eu.api.openai.com",
+    "https://us.api.openai.com",
+    "https://eu-west-1.api.x.ai",
+    "https://us-east-1.api.x.ai",
 ];
 
 /// What a provider speaks; a name that we do not know is taken for one of the many that copied OpenAI.
 pub fn dialect(provider: &str) -> Dialect {
     if provider == OLLAMA { Dialect::Ollama } else { Dialect::OpenAi }
+}
+
+/// How to ask about a key. A known address decides before the name does: a tenant may call OpenRouter anything, and
+/// its list of models would call any key good.
+pub fn key_check(provider: &str, base_url: &Url) -> KeyCheck {
+    let home = KNOWN.iter().find(|(_, home, _)| has_origin(base_url, home));
+    let named = KNOWN.iter().find(|(name, ..)| *name == provider);
+    home.or(named).map_or(KeyCheck::Models, |(.., check)| *check)
 }
 
 /// Whether a provider may have this name: what the schema's check says, in words.
@@ -60,8 +84,8 @@ pub fn check_key(provider: &str, key: &str) -> Result<()> {
 }
 
 /// The base URL that was given, or else the provider's own.
-pub fn base_url(provider: &str, given: Option<&str>, allow_loopback: bool) -> Result<Url> {
-    let known = KNOWN.iter().find(|(name, _)| *name == provider).map(|(_, url)| *url);
+pub fn base_url(provider: &str, given: Option<&str>, limits: &Limits) -> Result<Url> {
+    let known = KNOWN.iter().find(|(name, ..)| *name == provider).map(|(_, url, _)| *url);
     let text = given.or(known).ok_or_else(|| {
         Error::invalid(format!("The base URL of `{provider}` is not known here.")).hint("Give it as `baseUrl`.")
     })?;
@@ -73,75 +97,32 @@ pub fn base_url(provider: &str, given: Option<&str>, allow_loopback: bool) -> Re
     if url.query().is_some() {
         return Err(Error::invalid("The base URL must not carry a query."));
     }
-    address::check(&url, allow_loopback).map_err(|error| Error::invalid(error.to_string()).hint(error.hint()))?;
+    check_origin(&url, limits)?;
     Ok(url)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls_are_refused_with_a_reason() {
-        let long = format!("https://api.example.com/{}", "a".repeat(address::MAX_URL));
-        let cases = [
-            ("http://api.example.com/v1", "https"),
-            ("https://user:secret@api.example.com", "user name"),
-            ("https://api.example.com/#part", "fragment"),
-            ("https://api.example.com/v1?key=1", "query"),
-            ("https://api.example.com/v1?", "query"),
-            ("https://10.0.0.1/v1", "public"),
-            ("https://169.254.169.254/", "public"),
-            ("https://localhost/", "public"),
-            ("https://api.example.com:8443/", "443"),
-            ("ftp://api.example.com", "https"),
-            ("api.example.com", "not a URL"),
-            (long.as_str(), "2,048"),
-        ];
-        for (url, reason) in cases {
-            let error = base_url("openai", Some(url), false).unwrap_err();
-            assert_eq!(error.code(), "invalid_request", "{url}");
-            assert!(error.detail.contains(reason), "{url}: {}", error.detail);
-        }
+/// Whether keys may be sent there at all. Asked again at every use: what the operator withdraws is out of use at once.
+pub fn check_origin(url: &Url, limits: &Limits) -> Result<()> {
+    address::check(url, limits.loopback_providers)
+        .map_err(|error| Error::invalid(error.to_string()).hint(error.hint()))?;
+    let listed = match &limits.provider_origins {
+        Origins::Any => true,
+        Origins::Listed(listed) => listed.contains(&url.origin().ascii_serialization()),
+    };
+    let known = || KNOWN.iter().map(|(_, home, _)| *home).chain(ALSO).any(|home| has_origin(url, home));
+    // What the check above let pass on this machine was allowed by a variable of its own.
+    if listed || address::is_local(url) || known() {
+        return Ok(());
     }
-
-    #[test]
-    fn this_machine_is_reached_only_where_the_operator_allows_it() {
-        assert!(base_url(OLLAMA, None, false).is_err());
-        assert_eq!(base_url(OLLAMA, None, true).unwrap().as_str(), "http://127.0.0.1:11434/");
-        assert!(base_url("openai", Some("http://10.0.0.1/v1"), true).is_err());
-    }
-
-    #[test]
-    fn every_known_provider_has_a_lawful_name_and_address() {
-        for (name, url) in KNOWN {
-            check_name(name).unwrap();
-            assert_eq!(base_url(name, None, name == OLLAMA).unwrap(), Url::parse(url).unwrap());
-        }
-        let error = base_url("acme", None, false).unwrap_err();
-        assert!(error.hint.contains("baseUrl"));
-        assert!(base_url("acme", Some("https://api.acme.example/v1"), false).is_ok());
-    }
-
-    #[test]
-    fn names_follow_the_schema() {
-        let longest = "a".repeat(NAME_LIMIT);
-        for name in ["openai", "a", "my-gateway-2", longest.as_str()] {
-            check_name(name).unwrap();
-        }
-        let longer = "a".repeat(NAME_LIMIT + 1);
-        for name in ["", "OpenAI", "2go", "-a", "a b", "a/b", "é", "extractive", longer.as_str()] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn keys_are_visible_ascii_of_a_sane_length() {
-        check_key("openai", &"k".repeat(KEY_LIMIT)).unwrap();
-        check_key(OLLAMA, "").unwrap();
-        for key in ["", "a b", "a\n", "\u{7f}", "ключ", "a\u{0}", &"k".repeat(KEY_LIMIT + 1)] {
-            let error = check_key("openai", key).unwrap_err();
-            assert!(key.is_empty() || !error.detail.contains(key));
-        }
-    }
+    Err(Error::invalid("The base URL belongs to none of the providers that this server knows.").hint(
+        "Use a known provider's own address, or ask the operator to add this origin (https://host) to \
+         PROVIDER_ORIGINS.",
+    ))
 }
+
+fn has_origin(url: &Url, other: &str) -> bool {
+    Url::parse(other).is_ok_and(|other| other.origin() == url.origin())
+}
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,7 @@ async fn save_key(
     let key = key.expose_secret();
     provider::check_name(&provider)?;
     provider::check_key(&provider, key)?;
-    let base_url = provider::base_url(&provider, base_url.as_deref(), app.limits.loopback_providers)?;
+    let base_url = provider::base_url(&provider, base_url.as_deref(), &app.limits)?;
     let (id, origin) = (app.clock.uuid(), super::origin(&base_url));
     let context = seal::Context { tenant: caller.tenant.uuid(), provider: &provider, row: id, origin: &origin };
     let blob = seal::seal(&app.masters, &context, key.as_bytes(), &app.clock)

@@ -208,6 +208,7 @@ pub fn environment(app_url: &str, bucket: &str) -> Environment {
         .with("INGEST_SECRET", INGEST_SECRET)
         .with("CRON_SECRET", CRON_SECRET)
         .with("ALLOW_LOOPBACK_PROVIDERS", "1")
+        .with("PROVIDER_ORIGINS", "https://api.example.com")
         .with("EMBEDDING_MODEL", "hash-384")
         .with("DOCENT_ENV", "development")
         .with("RATE_LIMIT_PER_MINUTE", "1000000")

@@ -168,7 +168,7 @@ async fn without_the_local_mode_nothing_on_this_machine_is_called() {
                 ["http://127.0.0.1", "https://127.0.0.1", "https://localhost", "https://[::1]", "https://0x7f.1"]
             {
                 let base_url = Url::parse(&format!("{host}:{port}")).unwrap();
-                let endpoint = Endpoint { dialect: Dialect::Ollama, base_url, key: None };
+                let endpoint = Endpoint { key: None, ..endpoint(Dialect::Ollama, base_url) };
                 assert_eq!(strict.models(&endpoint).await.unwrap_err().code(), "provider_endpoint", "{host}");
             }
         },

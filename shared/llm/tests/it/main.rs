@@ -10,5 +10,6 @@ mod embed;
 mod faults;
 mod fetch;
 mod keys;
+mod providers;
 mod server;
 mod sse;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use docent_llm::{ChatRequest, ChatStream, Dialect, Endpoint, Error, Event, Limits, Role, Transport, Turn, Url};
+use docent_llm::{
+    ChatRequest, ChatStream, Dialect, Endpoint, Error, Event, KeyCheck, Limits, Role, Transport, Turn, Url,
+};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -123,7 +125,7 @@ pub fn transport() -> Transport {
 }
 
 pub fn endpoint(dialect: Dialect, base_url: Url) -> Endpoint {
-    Endpoint { dialect, base_url, key: Some(CANARY.to_owned().into()) }
+    Endpoint { dialect, key_check: KeyCheck::Models, base_url, key: Some(CANARY.to_owned().into()) }
 }
 
 pub fn question() -> ChatRequest {
