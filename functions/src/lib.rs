@@ -1,7 +1,26 @@
-//! What the Lambda binaries share: a handler of one queue message, raised to a batch.
+//! What the Lambda binaries share: the caller's address, and a handler of one queue message, raised to a batch.
 use std::fmt::Display;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use docent::http::Peer;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use tower::ServiceExt;
+use tower::util::MapRequest;
+
+/// Tells the service who called: on Lambda an event names the address, there is no connection to look at.
+pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Request) -> Request> {
+    service.map_request(|mut request: Request| {
+        let address = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        if let Some(address) = address.and_then(|text| text.parse().ok()) {
+            request.extensions_mut().insert(Peer(address));
+        }
+        request
+    })
+}
 
 /// Handles the messages one after the other and names those that failed, so that the queue delivers only them again.
 ///

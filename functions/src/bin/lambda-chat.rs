@@ -1,5 +1,5 @@
 //! Lambda: `/api/chat/**` and the OpenAI dialect under `/v1/**`, the one function whose answers stream.
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::run_with_streaming_response(docent::function::chat()?).await
+    lambda_http::run_with_streaming_response(docent_functions::with_peer(docent::function::chat()?)).await
 }

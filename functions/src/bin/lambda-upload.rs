@@ -1,5 +1,5 @@
 //! Lambda: `/api/upload/**` and `/api/documents/**`.
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::run(docent::function::upload()?).await
+    lambda_http::run(docent_functions::with_peer(docent::function::upload()?)).await
 }

@@ -97,7 +97,8 @@ impl System {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Failure> {
         let router = docent::function::everything(self.files.clone()).merge(console::router(&self.bucket_origin));
-        let http = axum::serve(listener, router).with_graceful_shutdown(stop);
+        let http = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
+            .with_graceful_shutdown(stop);
         let (options, bucket_listener, sender) = self.bucket;
         tokio::select! {
             outcome = http => outcome.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again.")),
