@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use docent_llm::{LocalModel, Transport};
 
-use crate::auth::{Sessions, Signer};
+use crate::auth::{Newcomers, Sessions, Signer};
 use crate::clock::Clock;
-use crate::config::{self, Environment, Front, Provisioning};
+use crate::config::{self, Environment, Front};
 use crate::db::{Db, Role};
 use crate::keys::Masters;
 use crate::limits::Rates;
@@ -22,7 +22,7 @@ pub struct App {
     /// Signs visitors, with keys derived from the masters.
     pub signer: Signer,
     pub sessions: Sessions,
-    pub provisioning: Provisioning,
+    pub newcomers: Newcomers,
     pub rates: Rates,
     pub front: Arc<Front>,
     pub clock: Clock,
@@ -55,7 +55,7 @@ impl App {
             llm: Llm { transport, local: None },
             signer: Signer::new(masters.derive(VISITORS)),
             masters,
-            provisioning: Provisioning::read(environment)?,
+            newcomers: Newcomers::new(config::newcomers(environment)?),
             rates: Rates::read(environment)?,
             front: Arc::new(Front::read(environment)?),
             clock,

@@ -291,24 +291,16 @@ pub fn origin(variable: &str, text: &str) -> Result<String, Error> {
     })
 }
 
-/// Whose word counts, besides our own tokens'.
-#[derive(Clone, Debug, Default)]
-pub struct Provisioning {
-    /// `TENANT_PROVISIONING=1`: a person's organisation, or a person without one, becomes a tenant on first sight.
-    pub on_first_sight: bool,
-}
-
-impl Provisioning {
-    pub fn read(environment: &Environment) -> Result<Provisioning, Error> {
-        match environment.get("TENANT_PROVISIONING") {
-            None | Some("0") => Ok(Provisioning { on_first_sight: false }),
-            Some("1") => Ok(Provisioning { on_first_sight: true }),
-            Some(_) => Err(Error::new(
-                "TENANT_PROVISIONING",
-                "is neither 0 nor 1.",
-                "Write 1 to let people in who are new here.",
-            )),
-        }
+/// `TENANT_PROVISIONING=1`: an organisation, or a person without one, becomes a tenant on first sight.
+pub fn newcomers(environment: &Environment) -> Result<bool, Error> {
+    match environment.get("TENANT_PROVISIONING") {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(Error::new(
+            "TENANT_PROVISIONING",
+            "is neither 0 nor 1.",
+            "Write 1 to make tenants of people who are new here.",
+        )),
     }
 }
 

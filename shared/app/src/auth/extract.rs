@@ -95,7 +95,6 @@ impl Credential {
         Ok(caller)
     }
 
-    /// A tenant is made on first sight only where the operator lets strangers in.
     async fn verify_alone(&self, scope: Scope) -> Result<Caller> {
         let tx = self.app.db.tenant(self.tenant).await?;
         tx.finish(self.verify(&tx, scope)).await
@@ -123,10 +122,8 @@ where
         let address = parts.extensions.get().copied().unwrap_or_else(ClientAddress::unknown);
         let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
         let credential = Credential { tenant, proof, origin: parts.headers.get(ORIGIN).cloned(), address, notes, app };
-        if let Proof::Person(person) = &credential.proof
-            && credential.app.provisioning.on_first_sight
-        {
-            super::provision(&credential.app, tenant, person).await?;
+        if let Proof::Person(person) = &credential.proof {
+            credential.app.newcomers.admit(&credential.app, tenant, person).await?;
         }
         Ok(credential)
     }

@@ -3,6 +3,7 @@
 
 mod extract;
 mod operator;
+mod provision;
 mod role;
 mod routes;
 pub mod session;
@@ -16,8 +17,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use extract::{Credential, LONGEST_CREDENTIAL, May};
-pub(crate) use operator::provision;
 pub use operator::{NewTenant, Tenant, create_tenant, list_tenants, mint_token};
+pub use provision::Newcomers;
 pub use role::{Admin, Chat, Need, Read, Role, Scope, Write};
 pub use routes::router;
 pub use session::Sessions;

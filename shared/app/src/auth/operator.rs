@@ -2,11 +2,9 @@
 
 use secrecy::SecretString;
 
-use super::session::Person;
 use super::store::{self, NewToken};
 use super::token::TokenKind;
 use super::{Scope, TenantId, token};
-use crate::App;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -49,19 +47,6 @@ pub async fn mint_token(db: &Db, clock: &Clock, tenant: TenantId, scopes: &[Scop
     store::insert(&tx, row).await?;
     tx.commit().await?;
     Ok(minted.text)
-}
-
-/// Makes the tenant of a person whom nobody here has seen before. Safe to repeat, and beside a twin.
-pub(crate) async fn provision(app: &App, tenant: TenantId, person: &Person) -> Result<()> {
-    let tx = app.db.tenant(tenant).await?;
-    if tx.finish(store::tenant(&tx)).await?.is_some() {
-        return Ok(());
-    }
-    let name: String = person.group().chars().filter(|c| !c.is_control()).take(200).collect();
-    let ids = [app.clock.uuid(), app.clock.uuid()];
-    let tx = app.db.tenant(tenant).await?;
-    store::create_tenant(&tx, &name, Some(person), &app.limits.embedding_model, ids).await?;
-    tx.commit().await
 }
 
 pub async fn list_tenants(db: &Db) -> Result<Vec<Tenant>> {
