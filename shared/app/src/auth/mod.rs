@@ -46,7 +46,9 @@ impl TenantId {
     /// can be named before any row is read. The issuer is part of it: two providers may use the same ids.
     pub fn of_person(person: &Person) -> TenantId {
         let mut hash = Sha256::new();
-        for part in ["docent/tenant/v1", &person.issuer, person.group()] {
+        // An organisation's id and a person's may read the same.
+        let kind = if person.organisation.is_some() { "organisation" } else { "person" };
+        for part in ["docent/tenant/v1", &person.issuer, kind, person.group()] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
