@@ -107,6 +107,14 @@ impl Db {
         Ok(rows.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
+    /// Whom the front end's table of sessions knows by this key; see `control.session_subject`.
+    pub async fn session_subject(&self, session: &str) -> Result<Option<String>> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let sql = "select control.session_subject($1)";
+        let rows = client.query_typed(sql, &[(&session, Type::TEXT)]).await.map_err(failed)?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
     /// Every tenant's id, for the operator; the app role sees none here.
     pub async fn every_tenant(&self) -> Result<Vec<Uuid>> {
         let client = self.pool.get().await.map_err(unavailable)?;

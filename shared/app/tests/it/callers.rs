@@ -242,3 +242,44 @@ async fn every_answer_carries_the_headers_that_protect_it() {
     assert_eq!(openai["error"]["type"], "invalid_request_error");
     assert!(world.tenant_a.get("/api/nothing").await.json()["error"].is_null());
 }
+
+#[tokio::test]
+async fn a_session_of_the_front_ends_database_costs_one_look_more() {
+    let variables = [
+        ("AUTH_SESSIONS", "database"),
+        ("AUTH_SECRET", "a-secret-that-signs-nothing-here"),
+        ("TENANT_PROVISIONING", "1"),
+    ];
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let table = "create table sessions (id serial primary key, \"sessionToken\" text not null, \"userId\" integer not null, expires timestamptz not null);
+                 grant select on sessions to docent_control;
+                 insert into sessions (\"sessionToken\", \"userId\", expires) values
+                   ('0f1e2d3c-aaaa-4bbb-8ccc-000000000001', 7, now() + interval '1 day'),
+                   ('0f1e2d3c-aaaa-4bbb-8ccc-000000000002', 8, now() - interval '1 day')";
+    admin.batch_execute(table).await.unwrap();
+    let environment = variables.iter().fold(world.environment.clone(), |all, (name, value)| all.with(name, *value));
+    let files = docent::function::Files::new(&environment, docent::App::new(&environment).unwrap()).unwrap();
+    let browser = world.anon.through(&docent::function::everything(files));
+    let cookie = |number: u8| format!("theme=dark; authjs.session-token=0f1e2d3c-aaaa-4bbb-8ccc-00000000000{number}");
+    let (good, ended, unknown) = (cookie(1), cookie(2), cookie(3));
+    let get = async |cookie: &str| browser.send("GET", "/api/keys", None, &[("cookie", cookie)]).await;
+    let reply = get(&good).await;
+    assert_eq!(reply.status, 200, "one's own tenant is one's own: {}", reply.text());
+    assert_eq!(get(&ended).await.code(), "unauthorized");
+    assert_eq!(get(&unknown).await.code(), "unauthorized");
+    let made: i64 = admin.query_one("select count(*) from tenant where issuer is not null", &[]).await.unwrap().get(0);
+    assert_eq!(made, 1);
+
+    // A browser adds the cookie to what other pages send; only our own page, or one of the operator's, may change anything.
+    let post = async |headers: &[(&str, &str)]| {
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain([("cookie", good.as_str())]).collect();
+        browser.send("POST", "/api/bots", Some(json!({ "name": "b" }).to_string()), &headers).await
+    };
+    assert_eq!(
+        post(&[("origin", "https://evil.example"), ("host", "docent.example")]).await.code(),
+        "origin_not_allowed"
+    );
+    assert_eq!(post(&[("sec-fetch-site", "cross-site")]).await.code(), "origin_not_allowed");
+    assert_eq!(post(&[("origin", "https://docent.example"), ("host", "docent.example")]).await.status, 201);
+}
