@@ -169,9 +169,12 @@ impl Person {
         self.organisation.as_deref().unwrap_or(&self.subject)
     }
 
-    /// Whose conversations these are.
+    /// Whose conversations these are; the column holds 300 characters, and no provider's usual id is as long.
     pub fn owner(&self) -> String {
-        format!("person:{}", self.subject)
+        match self.subject.chars().count() {
+            0..=250 => format!("person:{}", self.subject),
+            _ => format!("person-hash:{}", self.fingerprint()),
+        }
     }
 
     /// A short name for counting, whatever the provider's ids look like.
