@@ -36,7 +36,9 @@ async fn bad_credentials_are_refused_before_and_behind_the_database() {
         &world.tenant_b.tenant.uuid().simple().to_string(),
         1,
     );
-    for wrong in ["", "docent_sk_x", &good[..good.len() - 1], &foreign_tenant] {
+    let endless = format!("docent_sk_{}", "a".repeat(docent::auth::LONGEST_CREDENTIAL));
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSIsImV4cCI6OTk5OTk5OTk5OX0.";
+    for wrong in ["", "docent_sk_x", &good[..good.len() - 1], &foreign_tenant, &endless, unsigned, "docent_vt_x_y.z"] {
         let reply = world.anon.with_token(wrong).get("/api/documents").await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "unauthorized"), "{wrong}");
         assert_eq!(reply.headers["www-authenticate"], "Bearer");
@@ -62,7 +64,17 @@ async fn bad_bodies_have_codes() {
         let reply = world.tenant_a.send("POST", "/api/tokens", Some(body.to_owned()), &[]).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, code), "{body}");
     }
-    let long = format!(r#"{{"name":"{}","scopes":["read"]}}"#, "x".repeat(docent::http::BODY_LIMIT));
+    let long = format!(r#"{{"name":"{}","scopes":["read"]}}"#, "x".repeat(docent::http::SMALL_BODY_LIMIT));
     let reply = world.tenant_a.send("POST", "/api/tokens", Some(long), &[]).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (413, "too_large"));
+    let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let reply = world.tenant_a.send("POST", "/api/tokens", Some(deep), &[]).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "invalid_request"));
+    for (declared, status) in
+        [("application/json; charset=utf-16", 415), ("text/plain", 415), ("application/json;charset=UTF-8", 201)]
+    {
+        let body = r#"{"name":"x","scopes":["read"]}"#.to_owned();
+        let reply = world.tenant_a.send("POST", "/api/tokens", Some(body), &[("content-type", declared)]).await;
+        assert_eq!(reply.status, status, "{declared}: {}", reply.text());
+    }
 }
