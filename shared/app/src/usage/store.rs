@@ -40,7 +40,7 @@ pub async fn sums(tx: &TenantTx) -> Result<Vec<Sum>> {
                from usage_ledger u
                where u.tenant_id = $1
                  and u.created_at >= (date_trunc('day', now() at time zone 'UTC') - make_interval(days => $2 - 1)) at time zone 'UTC'
-               group by day, u.kind, u.provider, u.model
+               group by 1, u.kind, u.provider, u.model
                order by day desc, u.kind, u.provider, u.model limit $3";
     let rows = tx.query(sql, &[&DAYS, &SUMS_LIMIT]).await?;
     let sums = rows.iter().map(|row| Sum {
