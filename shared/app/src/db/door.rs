@@ -1,23 +1,39 @@
 //! The door that only tests can open: with it, one wall of three is taken away and the other two must hold.
 
 use std::borrow::Cow;
+#[cfg(feature = "test-doors")]
+use std::collections::BTreeSet;
+#[cfg(feature = "test-doors")]
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Closed in every build but tests' (feature `test-doors`).
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     #[cfg(feature = "test-doors")]
     missing: Option<Wall>,
+    #[cfg(feature = "test-doors")]
+    heard: Option<Statements>,
 }
+
+/// The statements that passed, each once and word for word.
+#[cfg(feature = "test-doors")]
+pub type Statements = Arc<Mutex<BTreeSet<String>>>;
 
 /// A wall that a test may take away.
 #[cfg(feature = "test-doors")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wall {
     /// The explicit `tenant_id = $1` of every statement.
     Predicate,
+    /// One of them: of this statement, the one at this place.
+    OnePredicate(String, usize),
     /// Row security: the connection may be a superuser's.
     RowSecurity,
-    /// Both: shows that the tests which take one away would notice.
+    /// The tenant's setting, which row security reads, is never made.
+    Setting,
+    /// The setting outlives its transaction.
+    SettingEnds,
+    /// Predicates and row security: shows that the tests which take one away would notice.
     Both,
 }
 
@@ -26,12 +42,20 @@ impl Door {
         Door {
             #[cfg(feature = "test-doors")]
             missing: None,
+            #[cfg(feature = "test-doors")]
+            heard: None,
         }
     }
 
     #[cfg(feature = "test-doors")]
-    pub const fn without(wall: Wall) -> Door {
-        Door { missing: Some(wall) }
+    pub fn without(wall: Wall) -> Door {
+        Door { missing: Some(wall), heard: None }
+    }
+
+    /// Closed, and writes down what passes.
+    #[cfg(feature = "test-doors")]
+    pub fn listening(heard: Statements) -> Door {
+        Door { missing: None, heard: Some(heard) }
     }
 
     #[cfg(not(feature = "test-doors"))]
@@ -41,9 +65,30 @@ impl Door {
 
     #[cfg(feature = "test-doors")]
     pub(super) fn rewrite<'a>(&self, sql: &'a str) -> Cow<'a, str> {
-        match self.missing {
-            Some(Wall::Predicate | Wall::Both) => Cow::Owned(without_predicate(sql)),
+        if let Some(heard) = &self.heard {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned());
+        }
+        match &self.missing {
+            Some(Wall::Predicate | Wall::Both) => Cow::Owned(without_predicate(sql, None)),
+            Some(Wall::OnePredicate(statement, place)) if statement == sql => {
+                Cow::Owned(without_predicate(sql, Some(*place)))
+            }
             _ => Cow::Borrowed(sql),
+        }
+    }
+
+    /// What opens a transaction.
+    #[cfg(not(feature = "test-doors"))]
+    pub(super) fn opening(&self, sql: String) -> String {
+        sql
+    }
+
+    #[cfg(feature = "test-doors")]
+    pub(super) fn opening(&self, sql: String) -> String {
+        match &self.missing {
+            Some(Wall::Setting) => "begin".to_owned(),
+            Some(Wall::SettingEnds) => sql.replace(", true)", ", false)"),
+            _ => sql,
         }
     }
 
@@ -55,18 +100,22 @@ impl Door {
     }
 }
 
-/// Replaces each `[alias.]tenant_id = $1` by a condition that always holds.
+/// Replaces `[alias.]tenant_id = $1` by a condition that always holds: everywhere, or at one place.
 #[cfg(feature = "test-doors")]
-fn without_predicate(sql: &str) -> String {
+pub fn without_predicate(sql: &str, only: Option<usize>) -> String {
     let mut parts = sql.split("tenant_id = $1");
     let mut rewritten = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        if rewritten.ends_with('.') {
-            rewritten.pop();
-            let kept = rewritten.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
-            rewritten.truncate(kept);
+    for (place, part) in parts.enumerate() {
+        if only.is_some_and(|only| only != place) {
+            rewritten.push_str("tenant_id = $1");
+        } else {
+            if rewritten.ends_with('.') {
+                rewritten.pop();
+                let kept = rewritten.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
+                rewritten.truncate(kept);
+            }
+            rewritten.push_str("$1::uuid is not null");
         }
-        rewritten.push_str("$1::uuid is not null");
         rewritten.push_str(part);
     }
     rewritten

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use door::Door;
 #[cfg(feature = "test-doors")]
-pub use door::Wall;
+pub use door::{Statements, Wall, without_predicate};
 pub use param::Param;
 pub use tx::TenantTx;
 
@@ -200,15 +200,9 @@ fn unavailable(source: deadpool_postgres::PoolError) -> Error {
 /// Tells a lost connection (503, try again) from a statement that was refused (500, our mistake).
 pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
     use tokio_postgres::error::SqlState;
-    let refused = source.code().is_some_and(|code| {
-        !matches!(
-            *code,
-            SqlState::ADMIN_SHUTDOWN
-                | SqlState::CRASH_SHUTDOWN
-                | SqlState::CANNOT_CONNECT_NOW
-                | SqlState::TOO_MANY_CONNECTIONS
-        )
-    });
+    // 08: the connection was lost, be it the one behind a pooler; 57P: the server goes away; 53300: it is full.
+    let lost = |code: &SqlState| ["08", "57P", "53300"].iter().any(|class| code.code().starts_with(class));
+    let refused = source.code().is_some_and(|code| !lost(code));
     // What Postgres cannot store, such as U+0000 or the year 200000: the caller's mistake, wherever it came in.
     if matches!(
         source.code(),

@@ -48,7 +48,7 @@ impl TenantTx {
             return client.query_typed(&sql, &typed).await.map_err(failed);
         }
         // Polled in order, so both are on the wire before either is answered. A uuid needs no quoting.
-        let begin = format!("begin; select set_config('app.tenant_id', '{tenant}', true)");
+        let begin = self.door.opening(format!("begin; select set_config('app.tenant_id', '{tenant}', true)"));
         let (begun, rows) = join(client.batch_execute(&begin), client.query_typed(&sql, &typed)).await;
         begun.map_err(failed)?;
         rows.map_err(failed)

@@ -34,11 +34,14 @@ impl Ingest {
     pub async fn sweep(&self) -> Result<SweepReport> {
         let (began, until) = (self.app.clock.now(), self.deadline());
         let mut report = SweepReport::default();
+        let mut before = Vec::new();
         loop {
             let tenants = self.app.db.control(Control::UnsweptTenants(began, TENANT_PAGE)).await?;
-            if tenants.is_empty() || Instant::now() >= until {
+            // The same page again: these could not be marked, and would come first for ever.
+            if tenants.is_empty() || tenants == before || Instant::now() >= until {
                 return Ok(report);
             }
+            before.clone_from(&tenants);
             for (tenant, _) in tenants {
                 let tenant = TenantId::stored(tenant);
                 if let Err(error) = self.sweep_tenant(tenant, &mut report).await {

@@ -56,7 +56,6 @@ pub async fn put(tx: &TenantTx, new: NewKey<'_>) -> Result<Option<Sealed>> {
          on conflict (tenant_id, provider) do update
            set id = excluded.id, base_url = excluded.base_url, sealed = excluded.sealed, last4 = excluded.last4,
                fingerprint = excluded.fingerprint, status = 'unchecked', checked_at = null, updated_at = now()
-           where provider_key.tenant_id = $1
          returning {COLUMNS}"
     );
     let NewKey { id, provider, base_url, blob, last4, fingerprint } = new;

@@ -382,7 +382,7 @@ async fn r2s_worker_must_sign() {
     assert_eq!(document(&client, &id).await["status"], "ready");
 }
 
-fn hmac(secret: &str, text: &str) -> String {
+pub fn hmac(secret: &str, text: &str) -> String {
     use hmac::{KeyInit, Mac};
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());

@@ -7,9 +7,14 @@
     reason = "what fails here fails a test"
 )]
 
+mod attack;
+mod attack_pooler;
 mod bots;
 mod callers;
+mod canary;
+mod catalog;
 mod chat;
+mod dice;
 mod documents;
 mod health;
 mod house;
@@ -18,6 +23,12 @@ mod keys;
 mod kills;
 mod limits;
 mod matrix;
+mod mutation;
+mod pgbouncer;
+mod population;
+mod requests;
+mod scene;
+mod statements;
 mod sweep;
 mod tokens;
 mod trips;

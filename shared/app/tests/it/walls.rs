@@ -7,65 +7,13 @@ use docent::function::Files;
 use insta::assert_snapshot;
 use serde_json::json;
 
+use crate::catalog::catalog_lint;
 use crate::world::{Client, World, connect, database};
 
 #[tokio::test]
-async fn every_table_is_closed_and_keyed_by_tenant() {
+async fn the_catalog_leaves_no_gap() {
     let admin = connect(&database().await).await;
-    let open = admin
-        .query(
-            "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'public' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert!(open.is_empty(), "row security is not forced on {:?}", names(&open));
-    let unkeyed = admin
-        .query(
-            "select c.relname::text || '.' || k.conname::text from pg_constraint k
-             join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'public' and k.contype in ('p', 'f')
-               and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnum = any(k.conkey))",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert!(unkeyed.is_empty(), "a key lacks tenant_id: {:?}", names(&unkeyed));
-    let unique = admin
-        .query(
-            "select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indrelid
-             join pg_namespace n on n.oid = c.relnamespace
-             join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
-             where n.nspname = 'public' and i.indisunique and not (a.attnum = any(i.indkey::int2[]))",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert!(unique.is_empty(), "a unique index spans tenants: {:?}", names(&unique));
-    let policies = admin
-        .query(
-            "select distinct polname::text || ' to ' || array_to_string(array(select rolname from pg_roles where oid = any(polroles)), ',')
-               || ' using ' || pg_get_expr(polqual, polrelid) from pg_policy order by 1",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert_snapshot!(names(&policies).join("\n"), @r"
-    control to docent_control using true
-    operator to docent_operator using true
-    tenant to docent_app using (tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)
-    ");
-    let without = admin
-        .query(
-            "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'public' and c.relkind in ('r', 'p')
-               and (select count(*) from pg_policy p where p.polrelid = c.oid and p.polname in ('tenant', 'operator')) <> 2",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert!(without.is_empty(), "a policy is missing on {:?}", names(&without));
+    assert_eq!(catalog_lint(&admin).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -244,6 +244,10 @@ impl Client {
         Client { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// The same credential, through another router.
     pub fn through(&self, router: &Router) -> Client {
         Client { router: router.clone(), ..self.clone() }
