@@ -29,6 +29,7 @@ mod population;
 mod requests;
 mod scene;
 mod statements;
+mod sessions;
 mod sweep;
 mod tokens;
 mod trips;

@@ -82,11 +82,9 @@ impl Published {
             Look::Refuse(refusal) => return Err(refusal),
             Look::Ask(_) => {}
         }
-        // A request that is dropped in the middle leaves a failed attempt behind, not a free one.
-        self.change(|known| (known.tried, known.failed) = (Some(now), true));
-        if let Some(keys) = self.fetch().await {
-            self.change(|known| *known = Known { keys, fetched: Some(now), tried: Some(now), failed: false });
-        }
+        let mut attempt = Attempt { published: self, now, keys: None };
+        attempt.keys = self.fetch().await;
+        drop(attempt);
         match self.known().look(wanted, now) {
             Look::Use(key) => Ok(key),
             Look::Refuse(refusal) => Err(refusal),
@@ -96,10 +94,6 @@ impl Published {
 
     fn known(&self) -> Known {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     async fn fetch(&self) -> Option<Arc<[Arc<Key>]>> {
@@ -116,6 +110,25 @@ impl Published {
                 let url = jwks_uri(issuer, &get(&self.transport, url).await?)?;
                 get(&self.transport, url).await
             }
+        }
+    }
+}
+
+/// Leaves its outcome behind however it ends: a request that is dropped meanwhile counts as a failed attempt, so that
+/// nobody can make us ask without a pause.
+struct Attempt<'a> {
+    published: &'a Published,
+    now: i64,
+    keys: Option<Arc<[Arc<Key>]>>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let now = Some(self.now);
+        let mut known = self.published.known.write().unwrap_or_else(PoisonError::into_inner);
+        match self.keys.take() {
+            Some(keys) => *known = Known { keys, fetched: now, tried: now, failed: false },
+            None => (known.tried, known.failed) = (now, true),
         }
     }
 }
