@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{self, Environment, Front};
 use crate::db::{Db, Role};
 use crate::keys::Masters;
-use crate::limits::Rates;
+use crate::limits::{Backend, Rates};
 
 /// What the visitors' keys are derived for; another purpose gets other keys from the same masters.
 const VISITORS: &[u8] = b"docent/visitor/v1";
@@ -24,6 +24,8 @@ pub struct App {
     pub sessions: Sessions,
     pub newcomers: Newcomers,
     pub rates: Rates,
+    /// Where requests are counted.
+    pub backend: Backend,
     pub front: Arc<Front>,
     pub clock: Clock,
     pub limits: Arc<config::Limits>,
@@ -52,11 +54,12 @@ impl App {
         Ok(App {
             sessions: Sessions::new(config::Sessions::read(environment)?, transport.clone(), clock.clone()),
             db,
-            llm: Llm { transport, local: None },
+            llm: Llm { transport: transport.clone(), local: None },
             signer: Signer::new(masters.derive(VISITORS)),
             masters,
             newcomers: Newcomers::new(config::newcomers(environment)?),
             rates: Rates::read(environment)?,
+            backend: Backend::read(environment, &transport)?,
             front: Arc::new(Front::read(environment)?),
             clock,
             limits: Arc::new(limits),

@@ -24,6 +24,12 @@ pub enum Kind {
     SpendCap,
     /// The caller's requests come faster than a policy admits.
     RateLimited,
+    /// An earlier request with the same idempotency key has not ended yet.
+    IdempotencyInProgress,
+    /// The idempotency key belongs to another request.
+    IdempotencyMismatch,
+    /// Another transaction held a row for too long.
+    Busy,
     DatabaseUnavailable,
     StorageUnavailable,
     /// The keys of the identity provider that signed somebody in could not be had.
@@ -95,6 +101,8 @@ impl Error {
         matches!(
             self.kind,
             Kind::RateLimited
+                | Kind::IdempotencyInProgress
+                | Kind::Busy
                 | Kind::DatabaseUnavailable
                 | Kind::StorageUnavailable
                 | Kind::IssuerUnavailable
@@ -119,6 +127,9 @@ impl Kind {
             Kind::UnsupportedType => "unsupported_type",
             Kind::SpendCap => "spend_cap_reached",
             Kind::RateLimited => "rate_limited",
+            Kind::IdempotencyInProgress => "idempotency_in_progress",
+            Kind::IdempotencyMismatch => "idempotency_mismatch",
+            Kind::Busy => "busy",
             Kind::DatabaseUnavailable => "database_unavailable",
             Kind::StorageUnavailable => "storage_unavailable",
             Kind::IssuerUnavailable => "issuer_unavailable",
@@ -135,10 +146,10 @@ impl Kind {
             Kind::Forbidden | Kind::WrongOrigin => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Conflict | Kind::IdempotencyInProgress => StatusCode::CONFLICT,
             Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Kind::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Document(_) | Kind::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::SpendCap | Kind::RateLimited | Kind::Provider("provider_rate_limited") => {
                 StatusCode::TOO_MANY_REQUESTS
             }
@@ -146,9 +157,11 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Kind::Provider(_) => StatusCode::BAD_GATEWAY,
-            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable | Kind::NotConfigured => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Kind::Busy
+            | Kind::DatabaseUnavailable
+            | Kind::StorageUnavailable
+            | Kind::IssuerUnavailable
+            | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -168,7 +181,9 @@ impl Kind {
             Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
             Kind::SpendCap => "Wait for the next day (UTC), or have the cap raised.",
             Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
-            Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable => {
+            Kind::IdempotencyInProgress => "Send the same request again; it will get the first one's answer.",
+            Kind::IdempotencyMismatch => "Use a new key for a new request, and an old one for exactly its own.",
+            Kind::Busy | Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable => {
                 "Try again in a few seconds."
             }
             Kind::Document(_) => "Correct the document and upload it again.",

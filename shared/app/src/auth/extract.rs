@@ -80,7 +80,7 @@ impl Credential {
 
     /// Looks the caller up, counts the request against its limits, and refuses what lacks the scope: one statement.
     pub async fn verify(&self, tx: &TenantTx, scope: Scope) -> Result<Caller> {
-        let look = store::Look { rates: &self.app.rates, address: self.address };
+        let look = store::Look { app: &self.app, address: self.address };
         let found = match &self.proof {
             Proof::Token(hash) => store::by_token(tx, hash, &look).await?,
             Proof::Visitor(visitor) => store::by_visitor(tx, visitor, &look).await?,

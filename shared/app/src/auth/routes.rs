@@ -15,7 +15,8 @@ use super::token::TokenKind;
 use super::visitor::{IDENTITY_SECONDS, LIFETIME_SECONDS, LONGEST_NAME, LONGEST_SUBJECT, Visitor, vouched};
 use super::{Admin, Caller, May, Scope, extract, token};
 use crate::error::{Error, Kind, Result};
-use crate::http::{ClientAddress, Json, Notes, Path, small_bodies};
+use crate::http::{ClientAddress, Create, Created, Json, Notes, Path, small_bodies};
+use crate::limits::idempotency;
 use crate::{App, config};
 
 pub fn router<S>() -> Router<S>
@@ -77,15 +78,9 @@ struct TokensWire {
 }
 
 impl TokenWire {
-    fn from(token: store::Token, shown: Option<Shown>) -> TokenWire {
+    fn from(token: store::Token) -> TokenWire {
         let store::Token { id, name, kind, last4, scopes, origins, bot, expires_at, last_used_at, created_at } = token;
-        let (token, visitor_secret) = match shown {
-            Some(shown) => {
-                let text = |secret: &SecretString| secret.expose_secret().to_owned();
-                (Some(text(&shown.token)), shown.visitor_secret.as_ref().map(text))
-            }
-            None => (None, None),
-        };
+        let (token, visitor_secret) = (None, None);
         TokenWire {
             id,
             name,
@@ -101,19 +96,18 @@ impl TokenWire {
             visitor_secret,
         }
     }
-}
 
-/// What is shown once.
-struct Shown {
-    token: SecretString,
-    visitor_secret: Option<SecretString>,
+    fn showing(self, token: &SecretString, visitor_secret: Option<&SecretString>) -> TokenWire {
+        let text = |secret: &SecretString| secret.expose_secret().to_owned();
+        TokenWire { token: Some(text(token)), visitor_secret: visitor_secret.map(text), ..self }
+    }
 }
 
 async fn create_token(
     State(app): State<App>,
     caller: May<Admin>,
-    Json(new): Json<NewTokenWire>,
-) -> Result<(StatusCode, Json<TokenWire>)> {
+    Create { new, attempt }: Create<NewTokenWire>,
+) -> Result<Created<TokenWire>> {
     if new.name.trim().is_empty() || new.name.chars().count() > 200 {
         return Err(Error::invalid("`name` holds 1 to 200 characters."));
     }
@@ -137,9 +131,10 @@ async fn create_token(
         minted: &minted,
     };
     let tx = app.db.tenant(caller.tenant).await?;
-    let stored = tx.finish(store::insert(&tx, row)).await?;
-    let shown = Shown { token: minted.text, visitor_secret };
-    Ok((StatusCode::CREATED, Json(TokenWire::from(stored, Some(shown)))))
+    // What is kept for a retry is the row as everybody may see it, without the secrets that are shown once.
+    let stored = async { Ok(TokenWire::from(store::insert(&tx, row).await?)) };
+    let once = idempotency::once(&tx, attempt.as_ref(), stored).await?;
+    Ok(Created(once.map(|wire| wire.showing(&minted.text, visitor_secret.as_ref()))))
 }
 
 /// A secret token has scopes, a publishable one has origins, and neither has the other's.
@@ -172,7 +167,7 @@ fn rights(new: &NewTokenWire) -> Result<(TokenKind, Vec<Scope>)> {
 async fn list_tokens(State(app): State<App>, caller: May<Admin>) -> Result<Json<TokensWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     let tokens = tx.finish(store::list(&tx)).await?;
-    Ok(Json(TokensWire { tokens: tokens.into_iter().map(|token| TokenWire::from(token, None)).collect() }))
+    Ok(Json(TokensWire { tokens: tokens.into_iter().map(TokenWire::from).collect() }))
 }
 
 async fn revoke_token(State(app): State<App>, caller: May<Admin>, Path(id): Path<Uuid>) -> Result<StatusCode> {
@@ -228,7 +223,7 @@ async fn create_visitor(
     let shown = headers.get(ORIGIN).ok_or_else(extract::wrong_origin)?;
     let origin = shown.to_str().map_err(|_| extract::wrong_origin())?;
     let tx = app.db.tenant(tenant).await?;
-    let look = store::Look { rates: &app.rates, address };
+    let look = store::Look { app: &app, address };
     let found = tx.finish(store::by_publishable(&tx, &token::hash(text), &look)).await?;
     let held = found.admit(&notes)?.ok_or_else(extract::unauthorized)?;
     if !held.origins.iter().any(|allowed| allowed == origin) {

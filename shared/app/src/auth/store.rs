@@ -7,14 +7,15 @@ use super::session::Person;
 use super::token::{Minted, TokenKind};
 use super::visitor::Visitor;
 use super::{Caller, Role, Scope};
+use crate::App;
 use crate::db::{Param, TenantTx};
 use crate::error::Result;
 use crate::http::{ClientAddress, Notes};
-use crate::limits::{self, DEBIT, Debit, Policy, Rates, Refused, Standing};
+use crate::limits::{self, Debit, Policy, Rates, Refused, Request, Standing};
 
 /// What a look-up needs besides the credential.
 pub struct Look<'a> {
-    pub rates: &'a Rates,
+    pub app: &'a App,
     pub address: ClientAddress,
 }
 
@@ -53,7 +54,7 @@ pub struct Publishable {
     pub master: String,
 }
 
-/// A look-up: which rows make the credential good (with a column `bucket`, see [`DEBIT`]), whose own parameters begin
+/// A look-up: which rows make the credential good (with a first column `bucket`, see [`limits::DEBIT`]), whose own parameters begin
 /// at `$9`, and what else is to be done for them.
 struct Lookup<'a> {
     held: &'a str,
@@ -68,15 +69,17 @@ const OFFSET: usize = 4;
 /// One statement: the credential, the debit of its buckets, and of its address's when it is not good.
 async fn look<T>(tx: &TenantTx, look: &Look<'_>, lookup: Lookup<'_>, read: impl Fn(&Row) -> T) -> Result<Found<T>> {
     let Lookup { held, also, params, narrow } = lookup;
+    let App { rates, backend, db, .. } = look.app;
+    let debit = backend.sql();
     let sql = format!(
-        "with held as (select one.* from ({held}) one limit 1) {also}, {DEBIT}, stranger as (
+        "with held as (select one.* from ({held}) one limit 1) {also}, {debit}, stranger as (
            select control.admit($6, $7, $8) as wait where not exists (select from held)
          )
          select coalesce((select stranger.wait from stranger), 0), d.verdict, d.remaining, d.wait_millis, h.*
          from (values (1)) always left join held h on true left join standing d on true"
     );
-    let Rates { tenant, address, .. } = look.rates;
-    let ([step, span], [tenant_step, tenant_span]) = (narrow.pace(), tenant.pace());
+    let Rates { tenant: wide, address, .. } = rates;
+    let ([step, span], [tenant_step, tenant_span]) = (narrow.pace(), wide.pace());
     let [most, seconds] = [address.limit, address.window_seconds].map(|value| i32::try_from(value).unwrap_or(i32::MAX));
     let who = look.address.hash();
     let mut all: Vec<&dyn Param> = vec![&step, &span, &tenant_step, &tenant_span, &who, &most, &seconds];
@@ -85,10 +88,11 @@ async fn look<T>(tx: &TenantTx, look: &Look<'_>, lookup: Lookup<'_>, read: impl 
     let wait: i32 = row.get(0);
     let retry_after = u32::try_from(wait).unwrap_or_default().div_ceil(1000);
     let stranger = (wait > 0).then_some(Refused { policy: *address, retry_after });
-    let verdict: Option<i32> = row.get(1);
-    let debit = verdict.map(|verdict| Debit { verdict, remaining: row.get(2), wait_millis: row.get(3) });
-    let held = verdict.map(|_| read(&row));
-    Ok(Found { held, debit: debit.map(|debit| debit.judge(narrow, *tenant)), stranger })
+    let Some(verdict) = row.get(1) else { return Ok(Found { held: None, debit: None, stranger }) };
+    let debit = Debit { verdict, remaining: row.get(2), wait_millis: row.get(3) };
+    let request = Request { tenant: tx.tenant(), bucket: row.get(OFFSET), narrow, wide: *wide };
+    let debit = backend.settle(db, request, debit).await?;
+    Ok(Found { held: Some(read(&row)), debit: Some(debit), stranger })
 }
 
 /// `last_used_at` moves at most once a minute, so that a busy token is not a hot row.
@@ -104,7 +108,7 @@ pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result
                 from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
                 where k.tenant_id = $1 and k.hash = $9 and k.kind = 'secret' and k.revoked_at is null
                   and (k.expires_at is null or k.expires_at > now())";
-    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec()], narrow: with.rates.token };
+    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec()], narrow: with.app.rates.token };
     look(tx, with, lookup, |row| {
         let scopes: Vec<String> = row.get(OFFSET + 2);
         Caller {
@@ -124,7 +128,7 @@ pub async fn by_publishable(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> 
                 from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
                 where k.tenant_id = $1 and k.hash = $9 and k.kind = 'publishable' and k.revoked_at is null
                   and (k.expires_at is null or k.expires_at > now())";
-    let narrow = with.rates.address;
+    let narrow = with.app.rates.address;
     let bucket = limits::bucket(narrow, with.address.name());
     let lookup = Lookup { held, also: USED, params: &[&hash.to_vec(), &bucket], narrow };
     look(tx, with, lookup, |row| {
@@ -142,7 +146,7 @@ pub async fn by_visitor(tx: &TenantTx, visitor: &Visitor, with: &Look<'_>) -> Re
     let held = "select $11 as bucket from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
                 where k.tenant_id = $1 and k.id = $9 and k.kind = 'publishable' and k.revoked_at is null
                   and (k.expires_at is null or k.expires_at > now()) and $10 = any (k.origins)";
-    let narrow = with.rates.visitor;
+    let narrow = with.app.rates.visitor;
     let bucket = limits::bucket(narrow, &visitor.id);
     let lookup = Lookup { held, also: "", params: &[&visitor.token, &visitor.origin, &bucket], narrow };
     look(tx, with, lookup, |_| Caller {
@@ -158,7 +162,7 @@ pub async fn by_visitor(tx: &TenantTx, visitor: &Visitor, with: &Look<'_>) -> Re
 /// The person was vouched for; here it is asked whether its tenant is here and open.
 pub async fn by_person(tx: &TenantTx, person: &Person, with: &Look<'_>) -> Result<Found<Caller>> {
     let held = "select $9 as bucket from tenant t where t.tenant_id = $1 and t.disabled_at is null";
-    let narrow = with.rates.token;
+    let narrow = with.app.rates.token;
     let bucket = limits::bucket(narrow, person.fingerprint());
     let lookup = Lookup { held, also: "", params: &[&bucket], narrow };
     look(tx, with, lookup, |_| Caller {

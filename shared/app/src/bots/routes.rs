@@ -13,7 +13,8 @@ use super::{Bot, Record, store};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::{Json, Path, small_bodies};
+use crate::http::{Create, Created, Json, Path, small_bodies};
+use crate::limits::idempotency;
 
 pub fn router<S>() -> Router<S>
 where
@@ -85,12 +86,11 @@ async fn show_bot(State(app): State<App>, caller: May<Read>, Path(id): Path<Uuid
 async fn create_bot(
     State(app): State<App>,
     caller: May<Write>,
-    Json(new): Json<Change>,
-) -> Result<(StatusCode, Json<BotWire>)> {
+    Create { new, attempt }: Create<Change>,
+) -> Result<Created<BotWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
-    let created = super::create(&tx, new, &app.clock).await;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(created?.into())))
+    let create = async { Ok(BotWire::from(super::create(&tx, new, &app.clock).await?)) };
+    Ok(Created(idempotency::once(&tx, attempt.as_ref(), create).await?))
 }
 
 async fn change_bot(

@@ -19,7 +19,7 @@ pub use door::{Statements, Wall, without_predicate};
 pub use param::Param;
 pub use tx::TenantTx;
 
-use crate::auth::TenantId;
+pub use crate::auth::TenantId;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 
@@ -214,6 +214,9 @@ pub(crate) fn failed(source: tokio_postgres::Error) -> Error {
     ) {
         return Error::invalid("A value cannot be stored: a character such as U+0000, or a date out of range.")
             .because(source);
+    }
+    if source.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return Error::new(Kind::Busy, "Another request holds what this one needs.").because(source);
     }
     let conflict = matches!(source.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION));
     match (conflict, refused) {

@@ -72,10 +72,19 @@ impl TenantTx {
     }
 
     pub async fn commit(&self) -> Result<()> {
+        self.end("commit").await
+    }
+
+    /// Undoes everything and keeps the connection, which dropping the transaction would close.
+    pub async fn rollback(&self) -> Result<()> {
+        self.end("rollback").await
+    }
+
+    async fn end(&self, how: &str) -> Result<()> {
         let client = self.client()?;
         self.closed.store(true, Ordering::Relaxed);
         if self.begun.load(Ordering::Relaxed) {
-            client.batch_execute("commit").await.map_err(failed)?;
+            client.batch_execute(how).await.map_err(failed)?;
         }
         self.take();
         Ok(())

@@ -17,6 +17,7 @@ pub use store::hint;
 use crate::App;
 use crate::auth::TenantId;
 use crate::error::{Error, Kind, Result};
+use crate::limits::idempotency::{self, Attempt, Once};
 use crate::objects::{Objects, Presigned, Put};
 
 /// How long a signed upload is good for: long enough for a slow line, short enough to be useless when it leaks.
@@ -122,16 +123,13 @@ pub fn object_key(tenant: TenantId, document: Uuid) -> String {
     format!("t/{}/{}/1", tenant.uuid().simple(), document.simple())
 }
 
-/// Makes room for a document and signs its upload.
-pub async fn create(app: &App, objects: &Objects, tenant: TenantId, new: NewDocument) -> Result<(Uuid, Presigned)> {
+/// Makes room for a document; its upload is signed next. A retry finds the first one's room.
+pub async fn create(app: &App, tenant: TenantId, new: &NewDocument, attempt: Option<&Attempt>) -> Result<Once<Uuid>> {
     let filename = name::clean(&new.filename)?;
     name::accept(&filename, new.content_type.as_deref())?;
     admit_size(new.size, app.limits.upload_bytes)?;
     let id = app.clock.uuid();
     let key = object_key(tenant, id);
-    let content_type = new.content_type.as_deref().unwrap_or("application/octet-stream");
-    let put = Put { key: &key, content_type, size: new.size, sha256: new.sha256 };
-    let signed = objects.presign_put(&put, app.clock.now(), UPLOAD_VALID).await?;
     let tx = app.db.tenant(tenant).await?;
     let row = store::NewRow {
         id,
@@ -140,10 +138,21 @@ pub async fn create(app: &App, objects: &Objects, tenant: TenantId, new: NewDocu
         size: new.size as i64,
         key: &key,
     };
-    match tx.finish(store::insert(&tx, row)).await? {
-        true => Ok((id, signed)),
-        false => Err(Error::new(Kind::Conflict, "This tenant has no collection to put documents into.")),
-    }
+    let insert = async {
+        match store::insert(&tx, row).await? {
+            true => Ok(id),
+            false => Err(Error::new(Kind::Conflict, "This tenant has no collection to put documents into.")),
+        }
+    };
+    idempotency::once(&tx, attempt, insert).await
+}
+
+/// Signs the upload of a document's bytes.
+pub async fn sign(app: &App, objects: &Objects, tenant: TenantId, id: Uuid, new: &NewDocument) -> Result<Presigned> {
+    let key = object_key(tenant, id);
+    let content_type = new.content_type.as_deref().unwrap_or("application/octet-stream");
+    let put = Put { key: &key, content_type, size: new.size, sha256: new.sha256 };
+    objects.presign_put(&put, app.clock.now(), UPLOAD_VALID).await
 }
 
 /// Says that the bytes are there (or should be tried again); gives the document's status.

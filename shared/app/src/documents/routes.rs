@@ -17,7 +17,8 @@ use super::{Cursor, Document, NewDocument, Status};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::{Json, Path, Query, sse};
+use crate::http::{Create, Created, Json, Path, Query, sse};
+use crate::limits::idempotency::Once;
 use crate::objects::Objects;
 
 pub const DEFAULT_PAGE: i64 = 50;
@@ -143,14 +144,17 @@ async fn create_document(
     State(app): State<App>,
     State(objects): State<Objects>,
     caller: May<Write>,
-    Json(new): Json<NewDocumentWire>,
-) -> Result<(StatusCode, Json<CreatedWire>)> {
+    Create { new, attempt }: Create<NewDocumentWire>,
+) -> Result<Created<CreatedWire, CreatedWire>> {
     let sha256 = new.sha256.as_deref().map(digest).transpose()?;
     let new = NewDocument { filename: new.filename, content_type: new.content_type, size: new.size, sha256 };
-    let (document_id, signed) = super::create(&app, &objects, caller.tenant, new).await?;
+    let (document_id, replayed) = super::create(&app, caller.tenant, &new, attempt.as_ref()).await?.read()?;
+    // Signed anew for a retry: the first signature may have run out.
+    let signed = super::sign(&app, &objects, caller.tenant, document_id, &new).await?;
     let headers = signed.headers.into_iter().collect();
     let upload = UploadWire { method: "PUT", url: signed.url, headers, expires_at: signed.expires_at };
-    Ok((StatusCode::CREATED, Json(CreatedWire { document_id, upload })))
+    let wire = CreatedWire { document_id, upload };
+    Ok(Created(if replayed { Once::Replayed(wire) } else { Once::Made(wire) }))
 }
 
 async fn complete_document(

@@ -7,8 +7,8 @@ use crate::config::Front;
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str =
     "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id";
-const ANSWER_HEADERS: &str = "etag, retry-after, ratelimit, ratelimit-policy, x-ratelimit-limit, x-ratelimit-remaining, \
-     x-ratelimit-reset, x-request-id, x-vercel-ai-ui-message-stream";
+const ANSWER_HEADERS: &str = "etag, idempotency-replayed, retry-after, ratelimit, ratelimit-policy, x-ratelimit-limit, \
+     x-ratelimit-remaining, x-ratelimit-remaining-requests, x-ratelimit-reset, x-request-id, x-vercel-ai-ui-message-stream";
 /// Browsers ask again after this; longer ones are cut by them anyway.
 const MAX_AGE: &str = "600";
 
@@ -55,5 +55,20 @@ pub(super) fn readable(
     if let Some(allowed) = allowed {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{self, Policy, Standing};
+
+    #[test]
+    fn a_page_may_read_where_it_stands() {
+        let standing = Standing { policy: Policy::per_minute("visitor", 20), remaining: 1, reset_seconds: 1 };
+        let exposed: Vec<&str> = ANSWER_HEADERS.split(',').map(str::trim).collect();
+        for (name, _) in limits::headers(&standing) {
+            assert!(exposed.contains(&name.as_str()), "{name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! and the headers that every answer carries.
 
 mod cors;
+mod create;
 mod extract;
 mod notes;
 mod problem;
@@ -20,6 +21,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use create::{Create, Created};
 pub use extract::{Json, Path, Query, RequestId};
 pub use notes::{ClientAddress, Notes, Peer};
 pub use problem::Problem;

@@ -9,6 +9,7 @@ use super::{Ingest, Source, store};
 use crate::auth::TenantId;
 use crate::db::Control;
 use crate::error::Result;
+use crate::limits;
 
 /// Tenants asked for at once.
 const TENANT_PAGE: i32 = 32;
@@ -65,7 +66,10 @@ impl Ingest {
         report.superseded += store::sweep::supersede(&tx).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
         store::sweep::fold(&tx).await?;
-        tx.commit().await
+        tx.commit().await?;
+        // Buckets are locked for no longer than this takes: callers wait for them.
+        let tx = self.app.db.tenant(tenant).await?;
+        tx.finish(limits::forget(&tx)).await
     }
 
     async fn compare_with_bucket(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {

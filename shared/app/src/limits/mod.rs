@@ -1,13 +1,18 @@
 //! How much a caller may ask for in a while: policies, the buckets that they are counted in, and what a caller is told.
 //! Lies below `auth`: the look-up of a caller and the debit of its buckets are one statement.
 
+mod backend;
 mod headers;
+pub mod idempotency;
+mod redis;
 mod store;
 
 use std::fmt;
 
-pub use headers::{EXPOSED, headers};
-pub use store::DEBIT;
+pub use backend::{Backend, Request};
+pub use headers::headers;
+pub use redis::{REDIS_PATIENCE, RestRedis};
+pub use store::{DEBIT, forget};
 
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};

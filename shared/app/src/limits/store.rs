@@ -1,5 +1,8 @@
-//! Buckets in Postgres. The database's `now()` is the one clock that all instances share.
+//! Buckets and remembered answers in Postgres. The database's `now()` is the one clock that all instances share.
 
+use futures_util::future::{join, join3};
+
+use super::idempotency::{Attempt, Kept, REMEMBERED, TWIN_PATIENCE};
 use super::{Debit, Policy};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
@@ -60,4 +63,52 @@ pub async fn debit(tx: &TenantTx, bucket: &str, narrow: Policy, tenant: Policy) 
     let row = tx.query_opt(&sql, &[&step, &span, &tenant_step, &tenant_span, &bucket]).await?;
     let row = row.ok_or_else(|| Error::internal("a debit gave no row"))?;
     Ok(Debit { verdict: row.get(0), remaining: row.get(1), wait_millis: row.get(2) })
+}
+
+/// Claims a key, waiting for a running twin; gives what an earlier request left. One trip.
+pub async fn claim(tx: &TenantTx, attempt: &Attempt) -> Result<Option<Kept>> {
+    let patience = format!("set local lock_timeout = {}", TWIN_PATIENCE.as_millis());
+    let remembered = REMEMBERED.as_secs_f64();
+    let hash = attempt.hash.to_vec();
+    // Whoever comes second waits here until the first one's transaction has ended.
+    let insert = "insert into idempotency as i (tenant_id, key, request_hash) values ($1, $2, $3)
+                  on conflict (tenant_id, key) do update
+                    set request_hash = excluded.request_hash, status = null, response = null, created_at = now()
+                    where i.created_at < now() - make_interval(secs => $4)
+                  returning 1";
+    // A statement of its own: it sees what the first one committed meanwhile.
+    let select = "select i.request_hash, i.response from idempotency i where i.tenant_id = $1 and i.key = $2";
+    let (patient, claimed, kept) = join3(
+        tx.execute(&patience, &[]),
+        tx.execute(insert, &[&attempt.key, &hash, &remembered]),
+        tx.query_opt(select, &[&attempt.key]),
+    )
+    .await;
+    patient?;
+    if claimed? > 0 {
+        return Ok(None);
+    }
+    let row = kept?.ok_or_else(|| Error::internal("a claimed key is not there"))?;
+    let answer: Option<String> = row.get(1);
+    let answer = answer.map(|answer| serde_json::from_str(&answer)).transpose().map_err(Error::internal)?;
+    Ok(Some(Kept { hash: row.get(0), answer }))
+}
+
+/// The answer for those that come again; whatever creates answers 201.
+pub async fn keep(tx: &TenantTx, key: &str, answer: &serde_json::Value) -> Result<()> {
+    let sql = "update idempotency set status = 201, response = $3 where tenant_id = $1 and key = $2";
+    tx.execute(sql, &[&key, &answer.to_string()]).await.map(|_| ())
+}
+
+/// Drops what says nothing any more: answers that are no longer remembered, buckets that are full.
+pub async fn forget(tx: &TenantTx) -> Result<()> {
+    let keys = "delete from idempotency i where i.tenant_id = $1 and i.created_at < now() - make_interval(secs => $2)
+                returning 1";
+    // Those that are being debited are left alone: waiting for them in another order than theirs could deadlock.
+    let buckets = "delete from rate_bucket b where b.tenant_id = $1 and b.bucket in (
+                     select f.bucket from rate_bucket f where f.tenant_id = $1 and f.arrival < now()
+                     for update skip locked)
+                   returning 1";
+    let (keys, buckets) = join(tx.execute(keys, &[&REMEMBERED.as_secs_f64()]), tx.execute(buckets, &[])).await;
+    keys.and(buckets).map(|_| ())
 }

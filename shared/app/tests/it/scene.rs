@@ -169,6 +169,16 @@ impl Scene {
         for other in foreign {
             self.post("/api/bots", json!({ "name": "scene", "collections": [other] })).await;
         }
+        // Once, and once more as a retry.
+        for _ in 0..2 {
+            let token = self.actor.token.as_deref().unwrap_or_default();
+            let headers = vec![
+                ("authorization", format!("Bearer {token}")),
+                ("content-type", "application/json".to_owned()),
+                ("idempotency-key", "scene".to_owned()),
+            ];
+            self.exchange("POST", "/api/bots", headers, Some(json!({ "name": "scene", "collections": own }))).await;
+        }
         let made = self.post("/api/bots", json!({ "name": "scene", "collections": own })).await;
         for id in [theirs.to_string(), text(&made, "id")] {
             let path = format!("/api/bots/{id}");
@@ -357,6 +367,7 @@ impl Scene {
         self.admin.execute("delete from conversation where tenant_id = $1 and client_id = $2", kept).await.unwrap();
         for sql in [
             "delete from ingest_event where tenant_id = $1",
+            "delete from idempotency where tenant_id = $1",
             "delete from embedding_cache where tenant_id = $1",
             "delete from bot where tenant_id = $1 and name = 'scene'",
             "delete from token where tenant_id = $1 and name = 'scene'",

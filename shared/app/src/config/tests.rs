@@ -1,0 +1,76 @@
+//! What the environment may say, and what stops the start.
+
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().fold(Environment::default(), |environment, (name, value)| environment.with(name, *value))
+}
+
+#[test]
+fn limits_follow_the_environment() {
+    const MB: u64 = 1024 * 1024;
+    type Row = (&'static [(&'static str, &'static str)], u64, [u32; 4]);
+    let table: [Row; 7] = [
+        (&[], 5 * MB, [60, 1200, 20, 60]),
+        (&[("VERCEL_ENV", "preview")], 5 * MB, [100, 2000, 100, 100]),
+        (&[("VERCEL_ENV", "development")], 10 * MB, [1000, 20_000, 1000, 1000]),
+        (&[("VERCEL_ENV", "preview"), ("DOCENT_ENV", "production")], 5 * MB, [60, 1200, 20, 60]),
+        (&[("DOCENT_ENV", "staging"), ("MAX_UPLOAD_BYTES", "7")], 7, [100, 2000, 100, 100]),
+        (&[("RATE_LIMIT_PER_MINUTE", "9")], 5 * MB, [9, 180, 9, 9]),
+        (
+            &[
+                ("RATE_LIMIT_TENANT_PER_MINUTE", "3"),
+                ("RATE_LIMIT_VISITOR_PER_MINUTE", "2"),
+                ("RATE_LIMIT_ADDRESS_PER_MINUTE", "1"),
+            ],
+            5 * MB,
+            [60, 3, 2, 1],
+        ),
+    ];
+    for (pairs, upload_bytes, rates) in table {
+        let environment = environment(pairs);
+        assert_eq!(Limits::read(&environment).unwrap().upload_bytes, upload_bytes, "{pairs:?}");
+        let Rates { token, tenant, visitor, address } = Rates::read(&environment).unwrap();
+        assert_eq!([token, tenant, visitor, address].map(|policy| policy.limit), rates, "{pairs:?}");
+        assert_eq!([token, tenant, visitor, address].map(|policy| policy.window_seconds), [60; 4]);
+    }
+}
+
+#[test]
+fn a_redis_has_an_address_and_a_token() {
+    let read = |pairs: &[(&str, &str)]| Redis::read(&environment(pairs));
+    assert!(read(&[]).unwrap().is_none());
+    for (url, token) in
+        [("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"), ("KV_REST_API_URL", "KV_REST_API_TOKEN")]
+    {
+        let redis = read(&[(url, "https://eu1.upstash.io"), (token, "canary")]).unwrap().unwrap();
+        assert_eq!(redis.url.as_str(), "https://eu1.upstash.io/");
+        assert!(!format!("{redis:?}").contains("canary"));
+        assert_eq!(read(&[(url, "https://eu1.upstash.io")]).unwrap_err().variable, token);
+        assert_eq!(read(&[(token, "canary")]).unwrap_err().variable, url);
+        for wrong in ["eu1.upstash.io", "redis://eu1.upstash.io:6379", "https://"] {
+            assert_eq!(read(&[(url, wrong), (token, "canary")]).unwrap_err().variable, url, "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_is_none_stops_the_start_and_names_its_variable() {
+    for variable in [
+        "RATE_LIMIT_PER_MINUTE",
+        "RATE_LIMIT_TENANT_PER_MINUTE",
+        "RATE_LIMIT_VISITOR_PER_MINUTE",
+        "RATE_LIMIT_ADDRESS_PER_MINUTE",
+    ] {
+        for wrong in ["0", "-1", "60/min", "1e3", "1000001", "99999999999999999999"] {
+            let error = Rates::read(&environment(&[(variable, wrong)])).unwrap_err();
+            assert_eq!(error.variable, variable, "{wrong}: {error}");
+        }
+    }
+    for variable in ["DOCENT_ENV", "VERCEL_ENV"] {
+        assert_eq!(Rates::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
+        assert_eq!(Limits::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
+    }
+    let error = Limits::read(&environment(&[("MAX_UPLOAD_BYTES", "0")])).unwrap_err();
+    assert_eq!(error.variable, "MAX_UPLOAD_BYTES");
+}
