@@ -64,9 +64,14 @@ pub async fn migrate(environment: &Environment, options: Migrate) -> Result<(), 
     Ok(())
 }
 
-pub async fn tenant(environment: &Environment, verb: Tenant) -> Result<(), Failure> {
+/// The database as the operator sees it: every tenant, by policy.
+pub fn operator(environment: &Environment) -> Result<Db, Failure> {
     let url = environment.required("DIRECT_DATABASE_URL", DIRECT)?.to_owned();
-    let operator = Db::new(&config::Database { url, pool_size: 1 }, Role::Operator)?;
+    Ok(Db::new(&config::Database { url, pool_size: 1 }, Role::Operator)?)
+}
+
+pub async fn tenant(environment: &Environment, verb: Tenant) -> Result<(), Failure> {
+    let operator = operator(environment)?;
     match verb {
         Tenant::Create { name, json } => {
             let model = config::Limits::read(environment)?.embedding_model;

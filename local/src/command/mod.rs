@@ -3,6 +3,7 @@
 mod admin;
 mod ask;
 mod ingest;
+mod keys;
 mod serve;
 mod up;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit};
 
 use crate::terminal;
 
@@ -45,6 +47,9 @@ enum Verb {
     /// Create and list tenants (needs DIRECT_DATABASE_URL)
     #[command(subcommand)]
     Tenant(admin::Tenant),
+    /// Replace the master key that tenants' provider keys are sealed under (needs DIRECT_DATABASE_URL)
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Upload files and folders to a running system and wait until they are ready
     Ingest(ingest::Options),
     /// Ask a question; with --file, of those files alone
@@ -113,7 +118,14 @@ impl From<docent::config::Error> for Failure {
     }
 }
 
+/// A core dump would hold provider keys in the clear, and the bodies of requests that brought them.
+fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+}
+
 pub fn run(command: Command) -> ExitCode {
+    forbid_core_dumps();
     let environment = docent::config::Environment::process();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -129,6 +141,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Worker(options) => serve::worker(&environment, options).await,
             Verb::Migrate(options) => admin::migrate(&environment, options).await,
             Verb::Tenant(verb) => admin::tenant(&environment, verb).await,
+            Verb::Keys(verb) => keys::run(&environment, verb).await,
             Verb::Ingest(options) => ingest::run(options).await,
             Verb::Ask(options) => ask::run(&environment, options).await,
             Verb::Sweep(options) => admin::sweep(&environment, options).await,

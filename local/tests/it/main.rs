@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod minilm;
 #[cfg(test)]
 mod postgres;

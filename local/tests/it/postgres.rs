@@ -17,16 +17,16 @@ fn cache() -> PathBuf {
     postgres::reachable(Path::new(env!("CARGO_TARGET_TMPDIR"))).join("cache")
 }
 
-fn options(data: &Path) -> Options {
+pub fn options(data: &Path) -> Options {
     Options { fast: true, ..Options::new(data, cache()) }
 }
 
 /// Open to the user that root hands the server to.
-fn directory() -> TempDir {
+pub fn directory() -> TempDir {
     tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in("/var/tmp").unwrap()
 }
 
-async fn started(test: &str, options: Options) -> Option<Postgres> {
+pub async fn started(test: &str, options: Options) -> Option<Postgres> {
     match postgres::start(options, &quiet).await {
         Ok(postgres) => Some(postgres),
         Err(error) if matches!(error.code(), "no_pip" | "download_failed" | "unsupported_platform") => {
@@ -37,7 +37,7 @@ async fn started(test: &str, options: Options) -> Option<Postgres> {
     }
 }
 
-async fn connect(url: &str) -> tokio_postgres::Client {
+pub async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     // On a thread of its own: a bare spawn is forbidden in this workspace.
     tokio::task::spawn_blocking(move || tokio::runtime::Handle::current().block_on(connection));

@@ -27,6 +27,8 @@ pub struct Prepared {
     caller: Caller,
     bot: Bot,
     answerer: Answerer,
+    /// The provider key that a model is asked with.
+    key: Option<Uuid>,
     question: String,
     history: Vec<Turn>,
     hits: Vec<Hit>,
@@ -57,6 +59,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let keys = keys?;
     let chosen = answerer(&app, &caller, &bot, &keys)?;
+    let key = keys.iter().find(|key| key.provider == bot.provider).map(|key| key.id);
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let query = search::Query::new(&question.text, &bot, &embedder, search::DEFAULT_LIMIT).await?;
 
@@ -81,7 +84,8 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let (hits, conversation) = tx.finish(async { Ok(together.await) }).await?;
     let (hits, conversation) = (hits?, conversation?);
     let answerer = if search::relevant(&hits, embedder.relevance_floor()) { chosen } else { Answerer::Refusal };
-    Ok(Prepared { app, caller, bot, answerer, question: question.text, history: history?, hits, conversation, message })
+    let question = question.text;
+    Ok(Prepared { app, caller, bot, answerer, key, question, history: history?, hits, conversation, message })
 }
 
 fn answerer(app: &App, caller: &Caller, bot: &Bot, keys: &[Sealed]) -> Result<Answerer> {
@@ -238,6 +242,9 @@ impl Prepared {
         };
         let tx = self.app.db.tenant(self.caller.tenant).await?;
         store::close(&tx, &closing).await?;
+        if let (Some(key), Some(failure)) = (self.key, failure) {
+            keys::flag(&tx, key, failure).await?;
+        }
         if matches!(self.answerer, Answerer::Model(_)) {
             usage::record(&tx, self.entry(said.usage)).await?;
         }

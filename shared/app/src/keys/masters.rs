@@ -41,7 +41,7 @@ pub(super) struct Master {
 }
 
 /// A master's name as blobs carry it: one to four characters, filled up with zeros.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MasterId([u8; 4]);
 
 impl Masters {
@@ -80,6 +80,11 @@ impl Masters {
 
     pub fn empty() -> Masters {
         Masters::default()
+    }
+
+    /// The name of the master that seals.
+    pub fn current_id(&self) -> Option<MasterId> {
+        Some(self.current()?.id)
     }
 
     /// Keys for another purpose than sealing, by their master's id; the current one's first (RFC 5869).
@@ -138,6 +143,10 @@ fn decode(variable: &str, text: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
         false => BASE64.decode(text).ok().map(Zeroizing::new),
     };
     let wrong = |problem: &str| Error::new(variable, problem, MAKE_ONE);
+    // What many a template asks for under this name; whatever it spells, it is not 32 bytes of randomness.
+    if text.len() == 32 {
+        return Err(wrong("is 32 characters, not 32 random bytes."));
+    }
     let bytes = bytes.ok_or_else(|| wrong("is not base64."))?;
     let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong("does not hold 32 bytes."))?;
     let key = Zeroizing::new(key);
@@ -181,6 +190,11 @@ impl MasterId {
     /// As a blob names it: any four bytes, which then match a master or do not.
     pub(super) fn stored(id: [u8; 4]) -> MasterId {
         MasterId(id)
+    }
+
+    /// The same out of a row, where a damaged blob may be too short to name a master.
+    pub(super) fn read(bytes: &[u8]) -> MasterId {
+        MasterId(std::array::from_fn(|place| bytes.get(place).copied().unwrap_or(0)))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8; 4] {

@@ -2,20 +2,26 @@
 
 mod masters;
 mod provider;
+mod rotate;
 mod routes;
 mod seal;
+mod status;
 mod store;
 
 use std::fmt;
+use std::time::Duration;
 
-use docent_llm::{Endpoint, KeyStatus, Url};
+use docent_llm::{Endpoint, Url};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub use masters::Masters;
+pub use masters::{MasterId, Masters};
+pub use rotate::{Rotation, Unreadable, census, rotate};
 pub use routes::router;
 pub use seal::Refusal;
+pub use status::Status;
 
 use crate::App;
 use crate::auth::TenantId;
@@ -33,8 +39,7 @@ pub struct Sealed {
     pub last4: String,
     /// The first 16 hex digits of the key's SHA-256: tells two keys apart without showing either.
     pub fingerprint: String,
-    /// What the last check said; `unchecked` before the first.
-    pub status: String,
+    pub status: Status,
     pub checked_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -75,53 +80,60 @@ pub fn endpoint(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Endpoint
     })
 }
 
-/// What a rotation did to one tenant's keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rotation {
-    pub rewrapped: usize,
-    /// Already under the current master, or replaced by their tenant meanwhile.
-    pub left: usize,
-    /// Their master is not configured, or they are damaged: their tenant must save them again.
-    pub unreadable: usize,
+/// A key on its way in, its provider and address judged already.
+pub struct NewKey<'a> {
+    pub provider: &'a str,
+    pub base_url: &'a Url,
+    pub key: &'a SecretString,
 }
 
-/// Wraps the tenant's keys anew under the current master. Safe to repeat and to interrupt.
-pub async fn rotate(masters: &Masters, clock: &Clock, tx: &TenantTx) -> Result<Rotation> {
-    let mut rotation = Rotation::default();
-    for sealed in store::all(tx).await? {
-        let origin = origin(&parse(&sealed.base_url)?);
-        match seal::rewrap(masters, &sealed.context(tx.tenant(), &origin), &sealed.blob, clock) {
-            Err(Refusal::NoMaster) => return Err(unreadable(Refusal::NoMaster, &sealed.provider)),
-            Err(_) => rotation.unreadable += 1,
-            Ok(Some(blob)) if store::replace_blob(tx, sealed.id, &sealed.blob, &blob).await? => rotation.rewrapped += 1,
-            Ok(_) => rotation.left += 1,
-        }
+/// Seals the key and puts it in the place of the tenant's former one for that provider.
+pub async fn save(masters: &Masters, clock: &Clock, tx: &TenantTx, new: NewKey<'_>) -> Result<Sealed> {
+    let NewKey { provider, base_url, key } = new;
+    let (id, origin, key) = (clock.uuid(), origin(base_url), key.expose_secret());
+    let context = seal::Context { tenant: tx.tenant().uuid(), provider, row: id, origin: &origin };
+    let blob = seal::seal(masters, &context, key.as_bytes(), clock).map_err(|refusal| unreadable(refusal, provider))?;
+    let row = store::NewRow {
+        id,
+        provider,
+        base_url: base_url.as_str(),
+        blob: &blob,
+        last4: last4(key),
+        fingerprint: &fingerprint(key),
+    };
+    let full = || {
+        let detail = format!("A tenant keeps at most {} keys.", store::KEYS_LIMIT);
+        Error::new(Kind::Conflict, detail).hint("Delete one that is not used.")
+    };
+    store::put(tx, row).await?.ok_or_else(full)
+}
+
+/// A provider that is silent for longer counts as unreachable: somebody waits for the verdict.
+pub const CHECK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Asks the provider about a key and notes what it said. No connection to the database is held while it thinks.
+pub async fn check(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Sealed> {
+    let endpoint = endpoint(app, tenant, sealed)?;
+    let asked = tokio::time::timeout(CHECK_LIMIT, app.llm.transport.check(&endpoint)).await;
+    let status = asked.map_or(Status::Unreachable, |said| Status::of(&said));
+    let tx = app.db.tenant(tenant).await?;
+    let changed = || Error::new(Kind::Conflict, "The key was replaced or deleted while it was being checked.");
+    tx.finish(store::mark(&tx, sealed.id, status)).await?.ok_or_else(changed)
+}
+
+/// Notes what a failed request said about the key that went with it; most failures say nothing about it. A key that
+/// was replaced since has another id, so an old failure is never held against a new key.
+pub async fn flag(tx: &TenantTx, id: Uuid, failure: &Error) -> Result<()> {
+    let failure = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<docent_llm::Error>());
+    if let Some(status) = failure.and_then(|error| Status::blamed(error.kind())) {
+        store::mark(tx, id, status).await?;
     }
-    Ok(rotation)
+    Ok(())
 }
 
 impl Sealed {
     fn context<'a>(&'a self, tenant: TenantId, origin: &'a str) -> seal::Context<'a> {
         seal::Context { tenant: tenant.uuid(), provider: &self.provider, row: self.id, origin }
-    }
-}
-
-/// The status that is stored after a check. A provider that gave no verdict says something about the endpoint only.
-fn verdict(checked: &Result<KeyStatus, docent_llm::Error>) -> &'static str {
-    use docent_llm::ErrorKind;
-    match checked {
-        Ok(KeyStatus::Valid) => "good",
-        Ok(KeyStatus::Invalid) => "bad",
-        Ok(KeyStatus::Restricted) => "restricted",
-        Ok(KeyStatus::NoCredit) => "out_of_credit",
-        Err(error) => match error.kind() {
-            ErrorKind::Auth => "bad",
-            ErrorKind::Forbidden => "restricted",
-            ErrorKind::Quota => "out_of_credit",
-            ErrorKind::RateLimited { .. } => "rate_limited",
-            ErrorKind::Protocol | ErrorKind::Rejected => "not_an_api",
-            _ => "unreachable",
-        },
     }
 }
 
@@ -132,6 +144,18 @@ fn parse(base_url: &str) -> Result<Url> {
 /// Scheme, host and port: what a key must never be sent away from.
 fn origin(base_url: &Url) -> String {
     base_url.origin().ascii_serialization()
+}
+
+/// Four characters tell a tenant's keys apart; of a short key they would be a good part of it.
+const SHOWS_ITS_END: usize = 16;
+
+fn last4(key: &str) -> &str {
+    if key.len() < SHOWS_ITS_END { "" } else { &key[key.len() - 4..] }
+}
+
+fn fingerprint(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unreadable(refusal: Refusal, provider: &str) -> Error {

@@ -7,11 +7,9 @@ use http::StatusCode;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::store::{self, NewKey};
-use super::{Sealed, provider, seal};
+use super::{NewKey, Sealed, provider, store};
 use crate::App;
 use crate::auth::{Admin, Caller, May};
 use crate::error::{Error, Kind, Result};
@@ -29,11 +27,14 @@ where
         .layer(small_bodies())
 }
 
+/// From here on the key's memory is wiped when it is dropped. What lies before is not: the connection's read buffer,
+/// which the body is a view into, TLS and the kernel's sockets keep the request's bytes until that memory is used
+/// again. Only a dump of the process would show them, and `docent` switches core dumps off.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewKeyWire {
-    #[serde(deserialize_with = "secret")]
-    key: SecretString,
+    #[serde(default, deserialize_with = "secret")]
+    key: Option<SecretString>,
     base_url: Option<String>,
 }
 
@@ -44,7 +45,9 @@ struct KeyWire {
     base_url: String,
     last4: String,
     fingerprint: String,
-    status: String,
+    status: &'static str,
+    /// What to do next, unless the key is good.
+    hint: Option<&'static str>,
     checked_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -58,7 +61,8 @@ struct KeysWire {
 impl From<Sealed> for KeyWire {
     fn from(sealed: Sealed) -> KeyWire {
         let Sealed { provider, base_url, last4, fingerprint, status, checked_at, created_at, updated_at, .. } = sealed;
-        KeyWire { provider, base_url, last4, fingerprint, status, checked_at, created_at, updated_at }
+        let (status, hint) = (status.as_str(), status.hint());
+        KeyWire { provider, base_url, last4, fingerprint, status, hint, checked_at, created_at, updated_at }
     }
 }
 
@@ -72,6 +76,8 @@ async fn show_key(State(app): State<App>, caller: May<Admin>, Path(provider): Pa
     Ok(Json(find(&app, &caller, &provider).await?.into()))
 }
 
+/// Saved first and checked after: nothing that was typed is lost to a provider that is down, or to a client that did
+/// not wait.
 async fn save_key(
     State(app): State<App>,
     caller: May<Admin>,
@@ -79,37 +85,19 @@ async fn save_key(
     body: Result<Json<NewKeyWire>>,
 ) -> Result<Json<KeyWire>> {
     let Json(NewKeyWire { key, base_url }) = body.map_err(without_echo)?;
-    let key = key.expose_secret();
     provider::check_name(&provider)?;
-    provider::check_key(&provider, key)?;
+    let key = key.ok_or_else(|| keyless(base_url.is_some()))?;
+    provider::check_key(&provider, key.expose_secret())?;
     let base_url = provider::base_url(&provider, base_url.as_deref(), &app.limits)?;
-    let (id, origin) = (app.clock.uuid(), super::origin(&base_url));
-    let context = seal::Context { tenant: caller.tenant.uuid(), provider: &provider, row: id, origin: &origin };
-    let blob = seal::seal(&app.masters, &context, key.as_bytes(), &app.clock)
-        .map_err(|refusal| super::unreadable(refusal, &provider))?;
-    let new = NewKey {
-        id,
-        provider: &provider,
-        base_url: base_url.as_str(),
-        blob: &blob,
-        last4: last4(key),
-        fingerprint: &fingerprint(key),
-    };
+    let new = NewKey { provider: &provider, base_url: &base_url, key: &key };
     let tx = app.db.tenant(caller.tenant).await?;
-    let saved = tx.finish(store::put(&tx, new)).await?;
-    let full = || Error::new(Kind::Conflict, "A tenant keeps at most 50 keys.").hint("Delete one that is not used.");
-    Ok(Json(saved.ok_or_else(full)?.into()))
+    let saved = tx.finish(super::save(&app.masters, &app.clock, &tx, new)).await?;
+    Ok(Json(super::check(&app, caller.tenant, &saved).await?.into()))
 }
 
-/// No connection to the database is held while the provider thinks.
 async fn check_key(State(app): State<App>, caller: May<Admin>, Path(provider): Path<String>) -> Result<Json<KeyWire>> {
     let sealed = find(&app, &caller, &provider).await?;
-    let endpoint = super::endpoint(&app, caller.tenant, &sealed)?;
-    let status = super::verdict(&app.llm.transport.check(&endpoint).await);
-    let tx = app.db.tenant(caller.tenant).await?;
-    let marked = tx.finish(store::mark(&tx, sealed.id, status)).await?;
-    let changed = || Error::new(Kind::Conflict, "The key was changed while it was being checked.");
-    Ok(Json(marked.ok_or_else(changed)?.into()))
+    Ok(Json(super::check(&app, caller.tenant, &sealed).await?.into()))
 }
 
 async fn delete_key(State(app): State<App>, caller: May<Admin>, Path(provider): Path<String>) -> Result<StatusCode> {
@@ -136,19 +124,16 @@ fn without_echo(error: Error) -> Error {
     }
 }
 
-/// Four characters tell a tenant's keys apart; of a short key they would be a good part of it.
-const SHOWS_ITS_END: usize = 16;
-
-fn last4(key: &str) -> &str {
-    if key.len() < SHOWS_ITS_END { "" } else { &key[key.len() - 4..] }
+/// A key is bound to its endpoint: who could move the endpoint alone would have the key sent to a host of their own.
+fn keyless(moves_endpoint: bool) -> Error {
+    match moves_endpoint {
+        true => Error::invalid("The endpoint of a stored key cannot be changed without the key.")
+            .hint("Send `key` again, together with the new `baseUrl`."),
+        false => Error::invalid("`key` is missing.").hint("Send {\"key\": \"…\"}."),
+    }
 }
 
-fn fingerprint(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    let text = Zeroizing::new(String::deserialize(deserializer)?);
-    Ok(SecretString::from(text.as_str()))
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.map(Zeroizing::new);
+    Ok(text.map(|text| SecretString::from(text.as_str())))
 }

@@ -1,9 +1,11 @@
 //! Sealed keys in the database: one row per tenant and provider.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Sealed;
+use super::{MasterId, Sealed, Status};
 use crate::db::TenantTx;
 use crate::error::Result;
 
@@ -19,7 +21,7 @@ fn read(row: &Row) -> Sealed {
         base_url: row.get(2),
         last4: row.get(3),
         fingerprint: row.get(4),
-        status: row.get(5),
+        status: Status::stored(row.get(5)),
         checked_at: row.get(6),
         created_at: row.get(7),
         updated_at: row.get(8),
@@ -37,7 +39,7 @@ pub async fn find(tx: &TenantTx, provider: &str) -> Result<Option<Sealed>> {
     Ok(tx.query_opt(&sql, &[&provider]).await?.as_ref().map(read))
 }
 
-pub struct NewKey<'a> {
+pub struct NewRow<'a> {
     pub id: Uuid,
     pub provider: &'a str,
     pub base_url: &'a str,
@@ -48,7 +50,7 @@ pub struct NewKey<'a> {
 
 /// Saves the tenant's key for a provider; `None` when the tenant already has as many keys as it may. A replaced key
 /// gets the new row id that its blob is bound to, so that neither an old blob nor an old check can land on it.
-pub async fn put(tx: &TenantTx, new: NewKey<'_>) -> Result<Option<Sealed>> {
+pub async fn put(tx: &TenantTx, new: NewRow<'_>) -> Result<Option<Sealed>> {
     let sql = format!(
         "insert into provider_key (tenant_id, id, provider, base_url, sealed, last4, fingerprint)
          select $1, $2, $3, $4, $5, $6, $7
@@ -58,17 +60,32 @@ pub async fn put(tx: &TenantTx, new: NewKey<'_>) -> Result<Option<Sealed>> {
                fingerprint = excluded.fingerprint, status = 'unchecked', checked_at = null, updated_at = now()
          returning {COLUMNS}"
     );
-    let NewKey { id, provider, base_url, blob, last4, fingerprint } = new;
+    let NewRow { id, provider, base_url, blob, last4, fingerprint } = new;
     let row = tx.query_opt(&sql, &[&id, &provider, &base_url, &blob, &last4, &fingerprint, &KEYS_LIMIT]).await?;
     Ok(row.as_ref().map(read))
 }
 
 /// Notes what a check found; `None` when the key was replaced or deleted meanwhile.
-pub async fn mark(tx: &TenantTx, id: Uuid, status: &str) -> Result<Option<Sealed>> {
+pub async fn mark(tx: &TenantTx, id: Uuid, status: Status) -> Result<Option<Sealed>> {
     let sql = format!(
         "update provider_key set status = $3, checked_at = now() where tenant_id = $1 and id = $2 returning {COLUMNS}"
     );
-    Ok(tx.query_opt(&sql, &[&id, &status]).await?.as_ref().map(read))
+    Ok(tx.query_opt(&sql, &[&id, &status.as_str()]).await?.as_ref().map(read))
+}
+
+/// The keys that another master than this one wraps; its id stands behind the blob's first byte.
+pub async fn behind(tx: &TenantTx, master: &[u8; 4]) -> Result<Vec<Sealed>> {
+    let sql = format!(
+        "select {COLUMNS} from provider_key where tenant_id = $1 and substring(sealed from 2 for 4) <> $2
+         order by provider limit $3"
+    );
+    Ok(tx.query(&sql, &[&master.as_slice(), &KEYS_LIMIT]).await?.iter().map(read).collect())
+}
+
+pub async fn census(tx: &TenantTx) -> Result<BTreeMap<MasterId, u64>> {
+    let sql = "select substring(sealed from 2 for 4), count(*) from provider_key where tenant_id = $1 group by 1";
+    let rows = tx.query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| (MasterId::read(row.get(0)), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))).collect())
 }
 
 /// Exchanges a blob for its rewrapped self, unless somebody else changed it first.

@@ -21,6 +21,8 @@ mod house;
 mod idempotency;
 mod ingest;
 mod keys;
+mod keys_provider;
+mod keys_rotation;
 mod kills;
 mod limits;
 mod matrix;

@@ -91,8 +91,13 @@ fn weak_masters_are_refused() {
 #[test]
 fn malformed_masters_are_refused_by_name_and_never_quoted() {
     let cases = [
-        ("MASTER_KEY_k1", "this-is-a-32-character-password!", "not base64"),
-        ("ENCRYPTION_KEY", "abcdefghijklmnopqrstuvwxyz012345", "32 bytes"),
+        ("MASTER_KEY_k1", "this-is-a-32-character-password!", "is 32 characters, not 32 random bytes"),
+        ("ENCRYPTION_KEY", "this-is-a-32-character-password!", "is 32 characters, not 32 random bytes"),
+        ("ENCRYPTION_KEY", "abcdefghijklmnopqrstuvwxyz012345", "is 32 characters, not 32 random bytes"),
+        ("ENCRYPTION_KEY", &hex(&random(1)[..16]), "is 32 characters, not 32 random bytes"),
+        ("ENCRYPTION_KEY", "thirty-one characters of a text", "not base64"),
+        ("ENCRYPTION_KEY", &base64(&random(1)[..31]), "32 bytes"),
+        ("ENCRYPTION_KEY", &base64(&[&random(1)[..], &[0]].concat()), "32 bytes"),
         ("ENCRYPTION_KEY", "correct horse battery staple", "not base64"),
         ("MASTER_KEY_k1", "c2hvcnQ=", "32 bytes"),
         ("MASTER_KEY_k1", &base64(&[random(1), random(2)].concat()), "32 bytes"),

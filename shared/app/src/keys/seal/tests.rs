@@ -218,3 +218,6 @@ fn the_cipher_is_xchacha20_poly1305() {
     assert_eq!(encrypt(&key, &nonce, &aad, message).unwrap(), expected);
     assert_eq!(decrypt(&key, &nonce, &aad, &expected).unwrap().as_slice(), message);
 }
+
+mod attacks;
+mod wycheproof;
