@@ -37,7 +37,8 @@ Replacing a master key, with everything running:
   3. docent keys rotate           Each key is exchanged whole or not at all, and readable throughout. Stop it, kill it,
                                   run it twice at once: the next run goes on with what is left.
   4. docent keys rotate --check   Exits 0 once no key is under another master.
-  5. Only then remove MASTER_KEY_<old>: what is still under it could not be opened by anybody.
+  5. Only then remove MASTER_KEY_<old>: what is still under it could not be opened by anybody. What tenants' servers
+     sign their visitors with derives from the master of its day and ends with it: have them make new publishable tokens.
 
 Exit codes: 0 all keys are under the current master; 1 some are not, or it failed; 2 wrong usage";
 

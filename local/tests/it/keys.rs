@@ -69,9 +69,10 @@ impl Place {
 
     async fn save(&self, masters: &Masters, tenant: TenantId, provider: &str, text: &str) -> Result<(), docent::Error> {
         let (key, base_url) = (SecretString::from(text), NOBODY.parse().unwrap());
-        let tx = self.app.tenant(tenant).await?;
         let new = NewKey { provider, base_url: &base_url, key: &key };
-        tx.finish(keys::save(masters, &Clock::system(), &tx, new)).await.map(drop)
+        let sealed = keys::seal(masters, &Clock::system(), tenant, new)?;
+        let tx = self.app.tenant(tenant).await?;
+        tx.finish(keys::save(&tx, &sealed)).await.map(drop)
     }
 
     /// All keys of a tenant, opened.

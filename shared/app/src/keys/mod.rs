@@ -87,25 +87,34 @@ pub struct NewKey<'a> {
     pub key: &'a SecretString,
 }
 
-/// Seals the key and puts it in the place of the tenant's former one for that provider.
-pub async fn save(masters: &Masters, clock: &Clock, tx: &TenantTx, new: NewKey<'_>) -> Result<Sealed> {
-    let NewKey { provider, base_url, key } = new;
-    let (id, origin, key) = (clock.uuid(), origin(base_url), key.expose_secret());
-    let context = seal::Context { tenant: tx.tenant().uuid(), provider, row: id, origin: &origin };
-    let blob = seal::seal(masters, &context, key.as_bytes(), clock).map_err(|refusal| unreadable(refusal, provider))?;
-    let row = store::NewRow {
-        id,
-        provider,
-        base_url: base_url.as_str(),
-        blob: &blob,
-        last4: last4(key),
-        fingerprint: &fingerprint(key),
+/// Closes a key for its tenant, provider and endpoint; nothing else ever opens it.
+pub fn seal(masters: &Masters, clock: &Clock, tenant: TenantId, new: NewKey<'_>) -> Result<Sealed> {
+    let (key, now) = (new.key.expose_secret(), clock.now());
+    let mut sealed = Sealed {
+        id: clock.uuid(),
+        provider: new.provider.to_owned(),
+        base_url: new.base_url.to_string(),
+        last4: last4(key).to_owned(),
+        fingerprint: fingerprint(key),
+        status: Status::Unchecked,
+        checked_at: None,
+        created_at: now,
+        updated_at: now,
+        blob: Vec::new(),
     };
+    let origin = origin(new.base_url);
+    let blob = seal::seal(masters, &sealed.context(tenant, &origin), key.as_bytes(), clock);
+    sealed.blob = blob.map_err(|refusal| unreadable(refusal, new.provider))?;
+    Ok(sealed)
+}
+
+/// Puts a closed key in the place of the tenant's former one for that provider.
+pub async fn save(tx: &TenantTx, sealed: &Sealed) -> Result<Sealed> {
     let full = || {
         let detail = format!("A tenant keeps at most {} keys.", store::KEYS_LIMIT);
         Error::new(Kind::Conflict, detail).hint("Delete one that is not used.")
     };
-    store::put(tx, row).await?.ok_or_else(full)
+    store::put(tx, sealed).await?.ok_or_else(full)
 }
 
 /// A provider that is silent for longer counts as unreachable: somebody waits for the verdict.

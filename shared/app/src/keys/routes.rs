@@ -90,8 +90,9 @@ async fn save_key(
     provider::check_key(&provider, key.expose_secret())?;
     let base_url = provider::base_url(&provider, base_url.as_deref(), &app.limits)?;
     let new = NewKey { provider: &provider, base_url: &base_url, key: &key };
+    let sealed = super::seal(&app.masters, &app.clock, caller.tenant, new)?;
     let tx = app.db.tenant(caller.tenant).await?;
-    let saved = tx.finish(super::save(&app.masters, &app.clock, &tx, new)).await?;
+    let saved = tx.finish(super::save(&tx, &sealed)).await?;
     Ok(Json(super::check(&app, caller.tenant, &saved).await?.into()))
 }
 

@@ -39,18 +39,9 @@ pub async fn find(tx: &TenantTx, provider: &str) -> Result<Option<Sealed>> {
     Ok(tx.query_opt(&sql, &[&provider]).await?.as_ref().map(read))
 }
 
-pub struct NewRow<'a> {
-    pub id: Uuid,
-    pub provider: &'a str,
-    pub base_url: &'a str,
-    pub blob: &'a [u8],
-    pub last4: &'a str,
-    pub fingerprint: &'a str,
-}
-
 /// Saves the tenant's key for a provider; `None` when the tenant already has as many keys as it may. A replaced key
 /// gets the new row id that its blob is bound to, so that neither an old blob nor an old check can land on it.
-pub async fn put(tx: &TenantTx, new: NewRow<'_>) -> Result<Option<Sealed>> {
+pub async fn put(tx: &TenantTx, sealed: &Sealed) -> Result<Option<Sealed>> {
     let sql = format!(
         "insert into provider_key (tenant_id, id, provider, base_url, sealed, last4, fingerprint)
          select $1, $2, $3, $4, $5, $6, $7
@@ -60,8 +51,8 @@ pub async fn put(tx: &TenantTx, new: NewRow<'_>) -> Result<Option<Sealed>> {
                fingerprint = excluded.fingerprint, status = 'unchecked', checked_at = null, updated_at = now()
          returning {COLUMNS}"
     );
-    let NewRow { id, provider, base_url, blob, last4, fingerprint } = new;
-    let row = tx.query_opt(&sql, &[&id, &provider, &base_url, &blob, &last4, &fingerprint, &KEYS_LIMIT]).await?;
+    let Sealed { id, provider, base_url, blob, last4, fingerprint, .. } = sealed;
+    let row = tx.query_opt(&sql, &[id, provider, base_url, blob, last4, fingerprint, &KEYS_LIMIT]).await?;
     Ok(row.as_ref().map(read))
 }
 
