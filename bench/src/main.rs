@@ -11,6 +11,7 @@ mod questions;
 mod rival;
 mod system;
 mod table;
+mod walls;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Questions(questions::Options),
     /// The steps from a command to its first cited answer
     Firstanswer(firstanswer::Options),
+    /// What credentials, sealed keys and limits cost a request
+    Walls,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Pdf(options) => pdf::run(&options),
         Command::Questions(options) => questions::run(&options),
         Command::Firstanswer(options) => firstanswer::run(&options),
+        Command::Walls => walls::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
