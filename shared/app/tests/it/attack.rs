@@ -164,8 +164,9 @@ impl Attack<'_> {
             let request = requests::next(&mut dice, &self.population.members);
             let mut answer = Vec::new();
             let exchange = exchange(self.router.clone(), &request, &mut answer).with_subscriber(log.dispatch.clone());
-            let exchange = cut_short(&mut dice, self.cancels, request.route.ends_with("/events"), exchange);
-            let status = tokio::time::timeout(LONGEST_REQUEST, exchange).await.expect("no request hangs");
+            let exchange = cut_short(&mut dice, self.cancels, request.route, exchange);
+            let status = tokio::time::timeout(LONGEST_REQUEST, exchange).await;
+            let status = status.unwrap_or_else(|_| panic!("{} {} hangs", request.method, request.path));
             let received = Received { status, answer, log: log.take() };
             self.seen.note(&self.population.register, &request, &received);
             if status == Some(201) {
@@ -210,12 +211,14 @@ pub async fn exchange(router: Router, request: &Request, received: &mut Vec<u8>)
     status
 }
 
-/// One request in seven is dropped: after some polls, or after some time. A stream of progress always is.
-async fn cut_short<F: Future>(dice: &mut Dice, cancels: bool, endless: bool, work: F) -> Option<F::Output> {
+/// One request in seven is dropped: after some polls, or after some time. A stream of progress always is, and so is a
+/// sweep, which goes on for as long as there are tenants.
+async fn cut_short<F: Future>(dice: &mut Dice, cancels: bool, route: &str, work: F) -> Option<F::Output> {
     let (polls, micros) = match dice.below(100) {
         0..=6 if cancels => (dice.below(40), u64::MAX),
         7..=13 if cancels => (usize::MAX, dice.next() % 20_000),
-        _ if endless => (usize::MAX, 100_000),
+        _ if route.ends_with("/events") => (usize::MAX, 100_000),
+        _ if route.ends_with("/sweep") => (usize::MAX, 2_000_000),
         _ => (usize::MAX, u64::MAX),
     };
     let (mut work, mut left) = (pin!(work), polls);
