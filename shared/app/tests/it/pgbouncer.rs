@@ -38,7 +38,8 @@ impl Bouncer {
     /// In front of the database of an administrator's URL; nothing where PgBouncer is not installed.
     pub async fn start(admin_url: &str, pool_size: usize) -> Option<Bouncer> {
         let program = PLACES.into_iter().find(|place| Path::new(place).exists())?;
-        let base = postgres::reachable(&std::env::temp_dir().join("docent-tests"));
+        // In the process's own folder: others of their like clear away what belongs to no living process.
+        let base = postgres::reachable(&std::env::temp_dir().join("docent-tests")).join(std::process::id().to_string());
         std::fs::create_dir_all(&base).unwrap();
         let folder = TempDir::new_in(base).unwrap();
         let user = (folder.path().metadata().unwrap().uid() == 0).then_some(NOBODY);
