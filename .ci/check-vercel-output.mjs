@@ -20,6 +20,7 @@ const PATHS = {
   "/api/bots": "bots",
   "/api/bots/0190": "bots",
   "/api/usage": "bots",
+  "/api/usage/caps": "bots",
   "/api/widget/0190": "bots",
   "/api/search": "bots",
   "/api/conversations": "bots",

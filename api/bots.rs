@@ -1,4 +1,4 @@
-//! Vercel: `/api/bots/**`, `/api/usage`, `/api/widget/**`, `/api/search` and `/api/conversations/**`.
+//! Vercel: `/api/bots/**`, `/api/usage/**`, `/api/widget/**`, `/api/search` and `/api/conversations/**`.
 mod _adapter;
 
 #[tokio::main]

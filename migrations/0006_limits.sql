@@ -52,6 +52,9 @@ call control.wall('spend_day');
 alter table usage_ledger add column day date;
 alter table usage_ledger add column subjects text[] not null default '{}';
 alter table usage_ledger add column visitor text check (length(visitor) <= 300);
+-- Which price table the cost was reckoned by, and whether tokens or price are an estimate.
+alter table usage_ledger add column price_version text not null default '';
+alter table usage_ledger add column estimated boolean not null default false;
 create index usage_open on usage_ledger (tenant_id, created_at) where settled_at is null;
 
 -- What came from an address without a valid credential: no tenant can be named yet, and no address is kept readable.

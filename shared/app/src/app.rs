@@ -8,8 +8,9 @@ use crate::auth::{Newcomers, Sessions, Signer};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Front};
 use crate::db::{Db, Role};
-use crate::keys::Masters;
+use crate::keys::{Masters, OperatorKeys};
 use crate::limits::{Backend, Rates};
+use crate::usage::Tariff;
 
 /// What the visitors' keys are derived for; another purpose gets other keys from the same masters.
 const VISITORS: &[u8] = b"docent/visitor/v1";
@@ -26,6 +27,8 @@ pub struct App {
     pub rates: Rates,
     /// Where requests are counted.
     pub backend: Backend,
+    pub operator_keys: OperatorKeys,
+    pub tariff: Arc<Tariff>,
     pub front: Arc<Front>,
     pub clock: Clock,
     pub limits: Arc<config::Limits>,
@@ -60,6 +63,8 @@ impl App {
             newcomers: Newcomers::new(config::newcomers(environment)?),
             rates: Rates::read(environment)?,
             backend: Backend::read(environment, &transport)?,
+            operator_keys: OperatorKeys::read(environment)?,
+            tariff: Arc::new(Tariff::read(environment)?),
             front: Arc::new(Front::read(environment)?),
             clock,
             limits: Arc::new(limits),

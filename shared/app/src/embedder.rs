@@ -8,6 +8,7 @@ use crate::App;
 use crate::auth::TenantId;
 use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Sealed};
+use crate::usage::{Bill, Call, Kind as Spent, PaidBy, Spender, Spending, Used};
 
 /// One embedding model, ready to use. Its name is stored with every vector: vectors of two models never meet.
 #[derive(Clone)]
@@ -24,9 +25,14 @@ enum Model {
     Provider {
         transport: Transport,
         endpoint: Endpoint,
+        provider: String,
         model: String,
+        paid_by: PaidBy,
     },
 }
+
+/// What a model may put around each text that it is given: marks of beginning and end.
+const TOKENS_AROUND_INPUT: usize = 8;
 
 impl Embedder {
     /// `name` is `hash-384`, the local model's own name, or `provider/model` with one of the tenant's keys.
@@ -35,9 +41,14 @@ impl Embedder {
             (docent_text::hash::MODEL, _, _) => Model::Hash,
             (_, Some(local), _) if local.model() == name => Model::Local(local.clone()),
             (_, _, Some((provider, model))) => {
-                let sealed = keys.iter().find(|key| key.provider == provider).ok_or_else(|| missing_key(provider))?;
-                let endpoint = keys::endpoint(app, tenant, sealed)?;
-                Model::Provider { transport: app.llm.transport.clone(), endpoint, model: model.to_owned() }
+                let account = keys::account(app, tenant, provider, keys)?;
+                Model::Provider {
+                    transport: app.llm.transport.clone(),
+                    endpoint: account.endpoint,
+                    provider: provider.to_owned(),
+                    model: model.to_owned(),
+                    paid_by: PaidBy::of(account.of_operator),
+                }
             }
             _ => {
                 return Err(Error::new(
@@ -54,13 +65,8 @@ impl Embedder {
         &self.name
     }
 
-    /// One unit vector per input, in order.
-    pub async fn embed(&self, inputs: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        Ok(self.embed_counted(inputs).await?.0)
-    }
-
-    /// The same, with the tokens that a provider bills for it.
-    pub async fn embed_counted(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
+    /// One unit vector per input, in order, with the tokens that a provider bills for it.
+    async fn embed(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
         match &self.model {
             Model::Hash => Ok((inputs.iter().map(|input| docent_text::hash::embed(input)).collect(), 0)),
             Model::Local(local) => {
@@ -69,11 +75,55 @@ impl Embedder {
                 let work = tokio::task::spawn_blocking(move || local.embed(&inputs));
                 Ok((work.await.map_err(Error::internal)??, 0))
             }
-            Model::Provider { transport, endpoint, model } => {
+            Model::Provider { transport, endpoint, model, .. } => {
                 let embeddings = transport.embed(endpoint, model, &inputs).await?;
                 Ok((embeddings.vectors, embeddings.input_tokens))
             }
         }
+    }
+
+    /// Embeds at the expense of `by`; what a provider bills is booked by the transaction that comes next. With
+    /// `reserve`, the most that it may be is taken out of the caps first, in a trip of its own.
+    pub async fn embed_metered(
+        &self,
+        app: &App,
+        by: Spender,
+        reserve: bool,
+        inputs: Vec<String>,
+    ) -> Result<(Vec<Vec<f32>>, Option<Bill>)> {
+        let (tenant, sent) = (by.tenant, inputs.iter().map(String::len).sum());
+        let Some(spending) = self.spending(app, by, &inputs, sent) else {
+            return Ok((self.embed(inputs).await?.0, None));
+        };
+        if reserve {
+            let tx = app.db.tenant(tenant).await?;
+            tx.finish(spending.reserve(&tx)).await?;
+        }
+        match self.embed(inputs).await {
+            Ok((vectors, tokens)) => {
+                let used = Used::counted(tokens, 0, sent, 0);
+                Ok((vectors, Some(Bill { spending, used, reserved: reserve })))
+            }
+            Err(error) => {
+                let bill = Bill { used: Used::failed(&error, sent), spending, reserved: reserve };
+                let tx = app.db.tenant(tenant).await?;
+                tx.finish(bill.book(&tx)).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the operator pays, whose cap binds every tenant.
+    pub fn spends_the_operators(&self) -> bool {
+        matches!(self.model, Model::Provider { paid_by: PaidBy::Operator, .. })
+    }
+
+    /// The provider's call that embedding is; none for models of this process, which cost nothing.
+    fn spending(&self, app: &App, by: Spender, inputs: &[String], sent: usize) -> Option<Spending> {
+        let Model::Provider { provider, model, paid_by, .. } = &self.model else { return None };
+        let most_input = sent.saturating_add(inputs.len().saturating_mul(TOKENS_AROUND_INPUT)) as u64;
+        let call = Call { kind: Spent::Embedding, provider, model, paid_by: *paid_by, most_input, most_output: 0 };
+        Some(Spending::new(app, by, &call))
     }
 
     /// Below this cosine a passage does not answer a question, measured per model; `None` when the model's cosines
@@ -85,11 +135,6 @@ impl Embedder {
             _ => Some(0.30),
         }
     }
-}
-
-fn missing_key(provider: &str) -> Error {
-    Error::new(Kind::Provider("provider_auth"), format!("There is no key for the provider `{provider}`."))
-        .hint(format!("Save one with PUT /api/keys/{provider}."))
 }
 
 impl From<docent_llm::Error> for Error {

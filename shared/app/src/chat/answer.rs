@@ -2,7 +2,7 @@
 
 use docent_llm::{ChatRequest, Endpoint, Event, StopReason, Turn, Usage};
 use futures_util::StreamExt;
-use futures_util::future::{join, join4};
+use futures_util::future::{join3, join5, try_join3};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,14 +11,15 @@ use super::store::{self, Closing, Opening};
 use super::ui_stream::{Chunk, DONE, TEXT};
 use super::{Question, extractive, prompt};
 use crate::App;
-use crate::auth::{Caller, Credential, Scope};
+use crate::auth::{Caller, Credential, Scope, TenantId};
 use crate::bots::{self, Bot};
+use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::http::sse::Frames;
-use crate::keys::{self, Sealed};
+use crate::keys::{self, Account, Sealed};
 use crate::search::{self, Hit};
-use crate::usage;
+use crate::usage::{self, Call, PaidBy, Spender, Spending, Used};
 
 /// Everything that an answer needs, gathered in two round trips. Nothing has been sent yet: what fails until here is
 /// an HTTP error and not a broken stream.
@@ -34,11 +35,15 @@ pub struct Prepared {
     hits: Vec<Hit>,
     conversation: Uuid,
     message: Uuid,
+    /// What asking the model may cost; none for answers that no provider gives.
+    spending: Option<Spending>,
+    /// Some cap binds it, so the answer must keep within what was reserved.
+    capped: bool,
 }
 
 enum Answerer {
     Extractive,
-    Model(Endpoint),
+    Model(Account),
     /// Nothing that was found answers the question: no model is asked, nothing is spent.
     Refusal,
 }
@@ -48,20 +53,26 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let (wanted, owner) = (credential.bot(question.bot)?, credential.owner());
     let thread = store::Thread { owner: &owner, client_id: &question.conversation };
     let tx = app.db.tenant(tenant).await?;
-    let together = join4(
+    let together = join5(
         credential.verify(&tx, Scope::Chat),
         bots::find(&tx, wanted),
         keys::all(&tx),
         store::history(&tx, thread, question.regenerate),
+        usage::capped(&tx),
     );
-    let (caller, bot, keys, history) = tx.finish(async { Ok(together.await) }).await?;
+    let (caller, bot, keys, history, capped) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let keys = keys?;
     let chosen = answerer(&app, &caller, &bot, &keys)?;
     let key = keys.iter().find(|key| key.provider == bot.provider).map(|key| key.id);
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
-    let query = search::Query::new(&question.text, &bot, &embedder, search::DEFAULT_LIMIT).await?;
+    let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
+    let asked = search::Asked { text: &question.text, bot: &bot, embedder: &embedder, limit, by, capped: capped? };
+    let query = search::Query::new(&app, asked).await?;
+    let history = history?;
+    let most_input = prompt::most_tokens(&bot, &history, &question.text);
+    let spending = spending(&app, &caller, &bot, &chosen, most_input);
 
     let title: String = question.text.chars().take(80).collect();
     let conversation = app.clock.uuid();
@@ -80,31 +91,70 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
         regenerate: question.regenerate,
     };
     let tx = app.db.tenant(tenant).await?;
-    let together = join(search::hybrid(&tx, &query), store::open(&tx, &opening));
-    let (hits, conversation) = tx.finish(async { Ok(together.await) }).await?;
+    let reserve = async {
+        match &spending {
+            Some(spending) => spending.reserve(&tx).await,
+            None => Ok(false),
+        }
+    };
+    let together = join3(search::hybrid(&tx, &query), store::open(&tx, &opening), reserve);
+    let (hits, conversation, capped) = tx.finish(async { Ok(together.await) }).await?;
     let (hits, conversation) = (hits?, conversation?);
+    let capped = match capped {
+        Ok(capped) => capped,
+        Err(error) => return Err(turned_away(&app, tenant, [conversation, message], error).await),
+    };
     let answerer = if search::relevant(&hits, embedder.relevance_floor()) { chosen } else { Answerer::Refusal };
     let question = question.text;
-    Ok(Prepared { app, caller, bot, answerer, key, question, history: history?, hits, conversation, message })
+    Ok(Prepared { app, caller, bot, answerer, key, question, history, hits, conversation, message, spending, capped })
+}
+
+/// What asking a model may cost; nothing where no model is asked.
+fn spending(app: &App, caller: &Caller, bot: &Bot, chosen: &Answerer, most_input: u64) -> Option<Spending> {
+    let Answerer::Model(account) = chosen else { return None };
+    let call = Call {
+        kind: usage::Kind::Chat,
+        provider: &bot.provider,
+        model: &bot.model,
+        paid_by: PaidBy::of(account.of_operator),
+        most_input,
+        most_output: u64::from(MOST_ANSWER_TOKENS),
+    };
+    Some(Spending::new(app, Spender::of(caller), &call))
+}
+
+/// Says in the conversation, too, that a cap left no room for the answer.
+async fn turned_away(app: &App, tenant: TenantId, [conversation, answer]: [Uuid; 2], error: Error) -> Error {
+    let closing = Closing {
+        conversation,
+        answer,
+        text: "",
+        citations: json!([]),
+        usage: usage_wire(Usage::default()),
+        state: "error",
+        error_code: Some(error.code()),
+    };
+    let closed = async {
+        let tx = app.db.tenant(tenant).await?;
+        tx.finish(store::close(&tx, &closing)).await
+    };
+    if let Err(cause) = closed.await {
+        tracing::warn!(?cause, "chat.store failed to close a refused answer; its lease runs out instead");
+    }
+    error
 }
 
 fn answerer(app: &App, caller: &Caller, bot: &Bot, keys: &[Sealed]) -> Result<Answerer> {
     if bot.provider == extractive::LABEL {
         return Ok(Answerer::Extractive);
     }
-    let sealed = keys.iter().find(|key| key.provider == bot.provider);
-    let sealed = sealed.ok_or_else(|| {
-        Error::new(
-            crate::error::Kind::Provider("provider_auth"),
-            format!("There is no key for the provider `{}`.", bot.provider),
-        )
-        .hint(format!("Save one with PUT /api/keys/{}, or set the bot's provider to `extractive`.", bot.provider))
-    })?;
-    Ok(Answerer::Model(keys::endpoint(app, caller.tenant, sealed)?))
+    Ok(Answerer::Model(keys::account(app, caller.tenant, &bot.provider, keys)?))
 }
 
 /// A model that does not stop is stopped here: the text is stored, and read again with every later question.
 const LONGEST_ANSWER: usize = 256 * 1024;
+/// How much a model may say where a cap on spend must hold: what it may cost is reserved before it begins.
+pub const MOST_ANSWER_TOKENS: u32 = 4096;
 
 /// What was said, and how it ended.
 #[derive(Default)]
@@ -112,6 +162,8 @@ struct Said {
     text: String,
     citations: Vec<Citation>,
     usage: Usage,
+    /// Bytes that the model was sent.
+    sent: usize,
     reason: &'static str,
     refused: bool,
 }
@@ -159,10 +211,12 @@ impl Prepared {
                 self.sources(frames).await;
                 self.quote(frames, said).await;
             }
-            Answerer::Model(endpoint) => {
+            Answerer::Model(account) => {
                 self.sources(frames).await;
-                let request = prompt::build(&self.bot, &self.history, &self.question, &self.hits);
-                self.relay(endpoint, &request, frames, said).await?;
+                let mut request = prompt::build(&self.bot, &self.history, &self.question, &self.hits);
+                request.max_tokens = self.capped.then_some(MOST_ANSWER_TOKENS);
+                said.sent = prompt::bytes(&request);
+                self.relay(&account.endpoint, &request, frames, said).await?;
             }
         }
         said.citations = cited(&said.text, &self.hits);
@@ -241,26 +295,25 @@ impl Prepared {
             error_code: failure.map(Error::code),
         };
         let tx = self.app.db.tenant(self.caller.tenant).await?;
-        store::close(&tx, &closing).await?;
-        if let (Some(key), Some(failure)) = (self.key, failure) {
-            keys::flag(&tx, key, failure).await?;
-        }
-        if matches!(self.answerer, Answerer::Model(_)) {
-            usage::record(&tx, self.entry(said.usage)).await?;
-        }
-        tx.commit().await
+        let flag = async {
+            match (self.key, failure) {
+                (Some(key), Some(failure)) => keys::flag(&tx, key, failure).await,
+                _ => Ok(()),
+            }
+        };
+        tx.finish(try_join3(store::close(&tx, &closing), flag, self.book(&tx, said, failure))).await.map(|_| ())
     }
 
-    fn entry(&self, spent: Usage) -> usage::Entry<'_> {
-        usage::Entry {
-            id: self.app.clock.uuid(),
-            token: self.caller.token,
-            kind: usage::Kind::Chat,
-            provider: &self.bot.provider,
-            model: &self.bot.model,
-            input_tokens: i64::try_from(spent.input_tokens).unwrap_or(i64::MAX),
-            output_tokens: i64::try_from(spent.output_tokens).unwrap_or(i64::MAX),
-            paid_by: usage::PaidBy::Tenant,
+    /// Settles what was reserved, also for an answer that broke off.
+    async fn book(&self, tx: &TenantTx, said: &Said, failure: Option<&Error>) -> Result<()> {
+        let Some(spending) = &self.spending else { return Ok(()) };
+        let Usage { input_tokens, output_tokens } = said.usage;
+        match (&self.answerer, failure) {
+            (Answerer::Refusal, _) => spending.release(tx).await,
+            (_, Some(error)) if said.text.is_empty() && said.usage == Usage::default() => {
+                spending.settle(tx, Used::failed(error, said.sent)).await
+            }
+            _ => spending.settle(tx, Used::counted(input_tokens, output_tokens, said.sent, said.text.len())).await,
         }
     }
 }

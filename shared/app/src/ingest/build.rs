@@ -6,15 +6,15 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
 use super::Ingest;
-use super::batch::{self, Asked};
+use super::batch::{self, Asked, Batch};
 use super::failpoint::{self, failpoint};
 use super::plan::Plan;
 use super::store::{self, Lease};
-use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
+use crate::keys;
 use crate::objects::Fetched;
-use crate::{keys, usage};
+use crate::usage::{Bill, Spender};
 
 /// Why a build stopped.
 pub enum Stop {
@@ -93,34 +93,34 @@ impl Ingest {
         };
         let asked = Asked::new(hashes, cached);
         let inputs = asked.inputs(&rows);
-        let (answers, tokens) = match inputs.is_empty() {
-            true => (Vec::new(), 0),
-            false => self.alive(lease, embedder.embed_counted(inputs)).await??,
+        let (answers, bill) = match inputs.is_empty() {
+            true => (Vec::new(), None),
+            false => {
+                let by = Spender::documents(lease.tenant);
+                self.alive(lease, embedder.embed_metered(&self.app, by, true, inputs)).await?.map_err(once_more)?
+            }
         };
-        let batch = asked.with(rows, answers)?;
+        let stored = self.store(lease, asked.with(rows, answers), bill.as_ref()).await;
+        if stored.is_err()
+            && let Some(bill) = &bill
+        {
+            // What a provider embeds is spent, whatever becomes of the document.
+            let tx = self.app.db.tenant(lease.tenant).await?;
+            tx.finish(bill.book(&tx)).await?;
+        }
+        stored.map(|()| count)
+    }
+
+    async fn store(&self, lease: &Lease, batch: Result<Batch>, bill: Option<&Bill>) -> Result<(), Stop> {
+        let batch = batch?;
         let tx = self.app.db.tenant(lease.tenant).await?;
         if !store::batch::store(&tx, lease, &batch).await? {
             return Err(Stop::Fenced);
         }
-        self.note(&tx, embedder.name(), tokens).await?;
-        tx.commit().await?;
-        Ok(count)
-    }
-
-    /// What a provider embeds is spent, whatever becomes of the document; models of this process cost nothing.
-    async fn note(&self, tx: &TenantTx, model: &str, tokens: u64) -> Result<()> {
-        let Some((provider, model)) = model.split_once('/').filter(|_| tokens > 0) else { return Ok(()) };
-        let entry = usage::Entry {
-            id: self.app.clock.uuid(),
-            token: None,
-            kind: usage::Kind::Embedding,
-            provider,
-            model,
-            input_tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
-            output_tokens: 0,
-            paid_by: usage::PaidBy::Tenant,
-        };
-        usage::record(tx, entry).await
+        if let Some(bill) = bill {
+            bill.book(&tx).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
@@ -137,6 +137,15 @@ impl Ingest {
             }
         }
     }
+}
+
+/// A document does not try again by itself, so the hint says what to do when the cap allows it.
+fn once_more(error: Error) -> Error {
+    if error.kind != Kind::SpendCap {
+        return error;
+    }
+    let hint = format!("{} Then complete the upload again.", error.hint);
+    error.hint(hint)
 }
 
 pub fn too_large(limit: u64) -> Error {

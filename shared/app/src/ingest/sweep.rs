@@ -9,7 +9,7 @@ use super::{Ingest, Source, store};
 use crate::auth::TenantId;
 use crate::db::Control;
 use crate::error::Result;
-use crate::limits;
+use crate::{limits, usage};
 
 /// Tenants asked for at once.
 const TENANT_PAGE: i32 = 32;
@@ -28,6 +28,8 @@ pub struct SweepReport {
     pub purged: usize,
     /// Uploads and hints that were given up.
     pub forgotten: usize,
+    /// Reservations whose request is gone, settled in full.
+    pub settled: usize,
 }
 
 impl Ingest {
@@ -60,6 +62,7 @@ impl Ingest {
     }
 
     async fn sweep_tenant(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
+        report.settled += self.settle_spending(tenant).await?;
         self.compare_with_bucket(tenant, report).await?;
         self.purge(tenant, report).await?;
         let tx = self.app.db.tenant(tenant).await?;
@@ -70,6 +73,13 @@ impl Ingest {
         // Buckets are locked for no longer than this takes: callers wait for them.
         let tx = self.app.db.tenant(tenant).await?;
         tx.finish(limits::forget(&tx)).await
+    }
+
+    /// First, because reservations of the dead keep the living from spending.
+    async fn settle_spending(&self, tenant: TenantId) -> Result<usize> {
+        let tx = self.app.db.tenant(tenant).await?;
+        let settled = usage::settle_stale(&tx, self.app.clock.now()).await?;
+        tx.commit().await.map(|()| settled)
     }
 
     async fn compare_with_bucket(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {

@@ -173,7 +173,9 @@ impl Ingest {
 /// Whether the same bytes would fail the same way again.
 fn lasting(error: &Error) -> bool {
     match &error.kind {
-        Kind::Document(_) | Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::NotConfigured => true,
+        Kind::Document(_) | Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::SpendCap | Kind::NotConfigured => {
+            true
+        }
         Kind::Provider(_) => !error.retryable(),
         _ => false,
     }

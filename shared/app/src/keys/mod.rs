@@ -1,6 +1,7 @@
 //! Provider keys that tenants bring: sealed at rest, opened only for the request that needs them, never shown.
 
 mod masters;
+mod operator;
 mod provider;
 mod rotate;
 mod routes;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use masters::{MasterId, Masters};
+pub use operator::{Account, OperatorKeys, account};
 pub use rotate::{Rotation, Unreadable, census, rotate};
 pub use routes::router;
 pub use seal::Refusal;

@@ -39,6 +39,11 @@ const ALSO: [&str; 5] = [
     "https://us-east-1.api.x.ai",
 ];
 
+/// The known providers that bill somebody, and where they answer.
+pub fn hosted() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().filter(|(name, ..)| *name != OLLAMA).map(|(name, url, _)| (*name, *url))
+}
+
 /// What a provider speaks; a name that we do not know is taken for one of the many that copied OpenAI.
 pub fn dialect(provider: &str) -> Dialect {
     if provider == OLLAMA { Dialect::Ollama } else { Dialect::OpenAi }

@@ -3,15 +3,18 @@
 pub mod routes;
 mod store;
 
+use futures_util::future::join;
 use pgvector::Vector;
 use uuid::Uuid;
 
 pub use routes::router;
 
+use crate::App;
 use crate::bots::Bot;
 use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::Result;
+use crate::usage::{Bill, Spender};
 
 /// How many chunks an answer is built from.
 pub const DEFAULT_LIMIT: i32 = 8;
@@ -30,6 +33,19 @@ pub struct Query {
     pub vector: Option<Vector>,
     pub model: String,
     pub limit: i32,
+    /// What embedding the question cost; [`hybrid`] books it.
+    bill: Option<Bill>,
+}
+
+/// A question as it was asked.
+pub struct Asked<'a> {
+    pub text: &'a str,
+    pub bot: &'a Bot,
+    pub embedder: &'a Embedder,
+    pub limit: i32,
+    pub by: Spender,
+    /// Whether some cap may bind what embedding the question costs.
+    pub capped: bool,
 }
 
 /// One chunk that was found, with the place it stands at and why it was found.
@@ -57,19 +73,24 @@ pub struct Hit {
 
 impl Query {
     /// Makes both legs from a question; the vector comes from the collections' own model.
-    pub async fn new(question: &str, bot: &Bot, embedder: &Embedder, limit: i32) -> Result<Query> {
-        let mut terms = docent_text::terms(question);
+    pub async fn new(app: &App, asked: Asked<'_>) -> Result<Query> {
+        let Asked { text, bot, embedder, limit, by, capped } = asked;
+        let mut terms = docent_text::terms(text);
         terms.sort_unstable();
         terms.dedup();
-        let vector = embedder.embed(vec![question.to_owned()]).await?.pop().map(Vector::from);
-        let collections = bot.collections.clone();
-        Ok(Query { collections, terms, vector, model: embedder.name().to_owned(), limit: limit.clamp(1, MOST) })
+        let (mut vectors, bill) =
+            embedder.embed_metered(app, by, capped || embedder.spends_the_operators(), vec![text.to_owned()]).await?;
+        let vector = vectors.pop().map(Vector::from);
+        let (collections, model) = (bot.collections.clone(), embedder.name().to_owned());
+        Ok(Query { collections, terms, vector, model, limit: limit.clamp(1, MOST), bill })
     }
 }
 
 /// The best `limit` chunks of the live revisions, best first. One statement, so it can share its trip.
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    store::hybrid(tx, query).await
+    let Some(bill) = &query.bill else { return store::hybrid(tx, query).await };
+    let (hits, booked) = join(store::hybrid(tx, query), bill.book(tx)).await;
+    booked.and(hits)
 }
 
 /// Whether anything that was found answers the question at all.

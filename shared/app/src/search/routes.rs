@@ -3,16 +3,17 @@
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::routing::post;
-use futures_util::future::join3;
+use futures_util::future::join4;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{DEFAULT_LIMIT, Hit, MOST, Query};
+use super::{Asked, DEFAULT_LIMIT, Hit, MOST, Query};
 use crate::App;
 use crate::auth::{Credential, Scope};
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::http::Json;
+use crate::usage::{self, Spender};
 use crate::{bots, keys};
 
 /// A question longer than this is a document; the embedding models would cut it off anyway.
@@ -95,12 +96,15 @@ async fn search(
     let tenant = credential.tenant();
     let tx = app.db.tenant(tenant).await?;
     let verified = credential.verify(&tx, Scope::Read);
-    let together = join3(verified, bots::find(&tx, credential.bot(asked.bot)?), keys::all(&tx));
-    let (caller, bot, keys) = tx.finish(async { Ok(together.await) }).await?;
-    caller?;
+    let bot = bots::find(&tx, credential.bot(asked.bot)?);
+    let together = join4(verified, bot, keys::all(&tx), usage::capped(&tx));
+    let (caller, bot, keys, capped) = tx.finish(async { Ok(together.await) }).await?;
+    let caller = caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys?)?;
-    let query = Query::new(query, &bot, &embedder, limit).await?;
+    let by = Spender::of(&caller);
+    let asked = Asked { text: query, bot: &bot, embedder: &embedder, limit, by, capped: capped? };
+    let query = Query::new(&app, asked).await?;
     let tx = app.db.tenant(tenant).await?;
     let hits = tx.finish(super::hybrid(&tx, &query)).await?;
     Ok(Json(HitsWire { hits: hits.into_iter().map(HitWire::from).collect() }))

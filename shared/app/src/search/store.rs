@@ -7,7 +7,7 @@ use crate::db::TenantTx;
 use crate::error::Result;
 
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    let Query { collections, terms, vector, model, limit } = query;
+    let Query { collections, terms, vector, model, limit, .. } = query;
     let rows = tx.query(include_str!("hybrid.sql"), &[collections, terms, vector, model, limit]).await?;
     Ok(rows.iter().map(read).collect())
 }

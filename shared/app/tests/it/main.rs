@@ -38,5 +38,7 @@ mod sweep;
 mod tokens;
 mod trips;
 mod usage;
+mod usage_doors;
+mod usage_race;
 mod walls;
 mod world;

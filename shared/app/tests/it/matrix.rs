@@ -59,6 +59,8 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("POST", "/api/upload", For::Write),
     ("POST", "/api/upload/{id}/complete", For::Write),
     ("GET", "/api/usage", For::Read),
+    ("GET", "/api/usage/caps", For::Admin),
+    ("PUT", "/api/usage/caps", For::Admin),
 ];
 
 #[test]

@@ -31,6 +31,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/bots/{id}"),
     ("DELETE", "/api/bots/{id}"),
     ("GET", "/api/usage"),
+    ("GET", "/api/usage/caps"),
+    ("PUT", "/api/usage/caps"),
     ("POST", "/api/search"),
     ("GET", "/api/conversations"),
     ("GET", "/api/conversations/{id}"),

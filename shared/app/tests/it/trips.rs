@@ -75,5 +75,5 @@ async fn a_warm_chat_request_asks_the_database_twice_before_its_first_token() {
         "caller, bot, keys, history in one; search and opening in the other"
     );
     answer.until("\"finish\"").await;
-    assert_eq!(trips.load(Ordering::SeqCst) - before, 4, "closing the answer: its row, then the commit");
+    assert_eq!(trips.load(Ordering::SeqCst) - before, 3, "closing the answer: its row and the commit");
 }
