@@ -8,6 +8,7 @@ use docent::App;
 use docent::config;
 use docent::db::{Db, Door, Role};
 use docent::function::{self, Files};
+use docent::keys::Masters;
 use docent_llm::LocalModel;
 use serde_json::{Value, json};
 use tokio_postgres::Client as Admin;
@@ -33,6 +34,7 @@ pub const STEPS: [&str; 9] = ["tokens", "visitors", "keys", "bots", "documents",
 const LEASE_SECONDS: &str = "1";
 const THINKS: Duration = Duration::from_millis(450);
 const MODEL: &str = "model-of-the-scene";
+const OTHER_MASTER: &str = "YH2l+LI8cG6c4iaRcSLy5ukzPoSA3EztMXW3rUJxIbQ=";
 
 pub struct Scene {
     population: Population,
@@ -160,6 +162,19 @@ impl Scene {
         }
         self.post("/api/keys/mistral/check", json!({})).await;
         self.send("DELETE", "/api/keys/mistral", None).await;
+        self.rotate().await;
+    }
+
+    /// What the operator's rotation does for each tenant, there and back, with the rights of a function.
+    async fn rotate(&mut self) {
+        let environment = self.population.world.environment.clone().with("MASTER_KEY_t2", OTHER_MASTER);
+        for current in ["t2", "t1"] {
+            let masters = Masters::read(&environment.clone().with("MASTER_KEY_CURRENT", current)).unwrap();
+            let tx = self.files.app.db.tenant(self.actor.tenant).await.unwrap();
+            let _ = docent::keys::census(&tx).await;
+            let _ = docent::keys::rotate(&masters, &self.files.app.clock, &tx).await;
+            let _ = tx.commit().await;
+        }
     }
 
     async fn bots(&mut self) {
