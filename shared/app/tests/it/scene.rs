@@ -28,7 +28,17 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 9] = ["tokens", "visitors", "keys", "bots", "documents", "ingestion", "model", "chat", "sweep"];
+pub const STEPS: [&str; 10] =
+    ["tokens", "visitors", "keys", "bots", "documents", "ingestion", "model", "chat", "spending", "sweep"];
+
+/// The passive tenant has a cap, has spent, and has something reserved.
+const SPENDS: [&str; 3] = [
+    "insert into spend_cap (tenant_id, subject, paid_by, daily_micros) values ($1, 'tenant', 'tenant', 7)",
+    "insert into spend_day (tenant_id, day, subject, paid_by, spent_micros, reserved_micros)
+     values ($1, (now() at time zone 'UTC')::date, 'tenant', 'tenant', 3, 4)",
+    "insert into usage_ledger (tenant_id, id, kind, provider, model, reserved_micros, day, subjects, created_at)
+     values ($1, gen_random_uuid(), 'chat', 'acme', 'm', 4, (now() at time zone 'UTC')::date, '{tenant}', now() - interval '1 hour')",
+];
 
 /// A worker whose lease is this short has to say that it lives while the model below thinks.
 const LEASE_SECONDS: &str = "1";
@@ -61,6 +71,9 @@ impl Scene {
         // Nobody sweeps the passive one: whatever changes of it from now on was not meant to.
         let tenant = population.members[PASSIVE].tenant().uuid();
         admin.execute("update tenant set swept_at = 'infinity' where tenant_id = $1", &[&tenant]).await.unwrap();
+        for sql in SPENDS {
+            admin.execute(sql, &[&tenant]).await.unwrap();
+        }
         let (files, actor) = (population.world.files.clone(), population.members[ACTOR].client.clone());
         let (log, sent, played) = Default::default();
         Scene { population, admin, files, actor, log, sent, played }
@@ -116,6 +129,7 @@ impl Scene {
             "ingestion" => self.ingestion().await,
             "model" => self.model().await,
             "chat" => self.chat().await,
+            "spending" => self.spending().await,
             "sweep" => self.sweep().await,
             other => panic!("there is no step {other}"),
         }
@@ -283,6 +297,33 @@ impl Scene {
         }
     }
 
+    /// A provider that nobody reaches is asked under a cap: reserved, settled, given back, and forgotten about.
+    async fn spending(&mut self) {
+        let key = json!({ "key": "sk-scene-0000000000", "baseUrl": "http://127.0.0.1:9/v1" });
+        self.send("PUT", "/api/keys/acme", Some(key)).await;
+        let own = self.get("/api/bots").await["bots"][0]["collections"].clone();
+        let bot = json!({ "name": "scene", "provider": "acme", "model": "m", "collections": own });
+        let bot = self.post("/api/bots", bot).await["id"].clone();
+        self.send("PUT", "/api/usage/caps", Some(json!({ "caps": { "tenant": "90", "token": "90" } }))).await;
+        self.get("/api/usage/caps").await;
+        for question in
+            [format!("Where does the {} nest?", handle(ACTOR)), "Who painted that chapel in Rome?".to_owned()]
+        {
+            let message = json!({ "role": "user", "parts": [{ "type": "text", "text": question }] });
+            let talk = format!("talk-{}", handle(PASSIVE));
+            self.post("/api/chat", json!({ "id": talk, "messages": [message], "bot": bot })).await;
+        }
+        self.get("/api/usage").await;
+        let tenant = self.population.members[ACTOR].tenant().uuid();
+        let sql =
+            "update usage_ledger set settled_at = null, settled_micros = null, created_at = now() - interval '1 hour'
+                   where tenant_id = $1";
+        self.admin.execute(sql, &[&tenant]).await.unwrap();
+        let headers = vec![("authorization", format!("Bearer {CRON_SECRET}"))];
+        self.exchange("POST", "/api/ingest/sweep", headers, None).await;
+        self.send("PUT", "/api/usage/caps", Some(json!({ "caps": {} }))).await;
+    }
+
     async fn sweep(&mut self) {
         let own = self.upload("scene.txt", b"The heron of the scene waits beside the mill.").await;
         let _ = self.files.ingest.due().await;
@@ -384,6 +425,10 @@ impl Scene {
             "delete from ingest_event where tenant_id = $1",
             "delete from idempotency where tenant_id = $1",
             "delete from embedding_cache where tenant_id = $1",
+            "delete from usage_ledger where tenant_id = $1",
+            "delete from spend_day where tenant_id = $1",
+            "delete from spend_cap where tenant_id = $1",
+            "delete from provider_key where tenant_id = $1 and provider = 'acme'",
             "delete from bot where tenant_id = $1 and name = 'scene'",
             "delete from token where tenant_id = $1 and name = 'scene'",
             "update tenant set swept_at = null where tenant_id = $1",
