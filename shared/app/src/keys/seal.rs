@@ -26,7 +26,7 @@ const TAG: usize = 16;
 const COMMITMENT: usize = 16;
 
 /// Where a secret belongs. A blob opens in this place and in no other.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Context<'a> {
     pub tenant: Uuid,
     pub provider: &'a str,
