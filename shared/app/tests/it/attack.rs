@@ -75,7 +75,7 @@ async fn no_byte_of_a_tenant_reaches_another() {
             foreign.is_empty(),
             "{} foreign marks, the first: {:#?}",
             foreign.len(),
-            &foreign[..foreign.len().min(5)]
+            &foreign[..foreign.len().min(20)]
         );
         // The run must have been one in which there was something to see.
         let own = seen.own.load(Ordering::Relaxed);
