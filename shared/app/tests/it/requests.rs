@@ -249,6 +249,10 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
         }
         ("POST", "/api/tokens") => json!({ "name": word(dice, victim), "scopes": ["read"] }),
         ("POST", "/api/tokens/visitor") => visitor(dice, asker, victim),
+        ("PUT", "/api/usage/caps") => {
+            let whose = format!("token:{}", dice.pick(&asker.tokens));
+            json!({ "caps": { *dice.pick(&["tenant", "visitor", whose.as_str()]): "9.5" } })
+        }
         ("PUT", _) => {
             let place = dice.pick(&["http://127.0.0.1:9/v1", "http://169.254.169.254/", "file:///etc/passwd"]);
             json!({ "key": format!("sk-{}", word(dice, victim)), "baseUrl": place })
