@@ -13,6 +13,7 @@ mod extract;
 mod formats;
 pub mod hash;
 mod language;
+mod pauses;
 mod sentences;
 mod terms;
 mod writer;
