@@ -10,7 +10,14 @@ mod html_tokens;
 pub(crate) mod json;
 pub(crate) mod json_lines;
 pub(crate) mod markdown;
+mod opc;
 pub(crate) mod pdf;
 mod pdf_repair;
+pub(crate) mod pptx;
+mod pptx_slide;
 mod table;
 pub(crate) mod text;
+mod xml;
+
+#[cfg(test)]
+mod tests;
