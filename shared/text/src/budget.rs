@@ -13,6 +13,8 @@ pub mod limits {
     pub const ZIP_RATIO_FREE_BYTES: u64 = 256 * 1024;
     /// Unpacked bytes of one archive.
     pub const ZIP_OUTPUT_BYTES: u64 = 200 * 1024 * 1024;
+    /// Unpacked bytes of one entry that only describes others: relations, styles, a table of contents.
+    pub const ZIP_INDEX_BYTES: u64 = 8 * 1024 * 1024;
     /// Entries of one archive.
     pub const ZIP_ENTRIES: usize = 10_000;
     pub const XML_DEPTH: usize = 256;

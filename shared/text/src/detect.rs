@@ -12,6 +12,7 @@ pub enum Format {
     Pdf,
     Docx,
     Pptx,
+    Epub,
     Markdown,
     Html,
     Text,
@@ -27,6 +28,7 @@ impl Format {
             Self::Pdf => "pdf",
             Self::Docx => "docx",
             Self::Pptx => "pptx",
+            Self::Epub => "epub",
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Text => "text",
@@ -39,7 +41,7 @@ impl Format {
 
     /// Whether every file of the format begins with the same bytes, so that a name alone means nothing.
     fn has_a_mark(self) -> bool {
-        matches!(self, Self::Pdf | Self::Docx | Self::Pptx)
+        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Epub)
     }
 
     /// Whether it is read piece by piece, so that a file may be larger than memory.
@@ -116,8 +118,11 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
     let archive = archive::open(bytes)?;
-    const MAIN_PARTS: [(&str, Format); 2] =
-        [("word/document.xml", Format::Docx), ("ppt/presentation.xml", Format::Pptx)];
+    const MAIN_PARTS: [(&str, Format); 3] = [
+        ("word/document.xml", Format::Docx),
+        ("ppt/presentation.xml", Format::Pptx),
+        ("META-INF/container.xml", Format::Epub),
+    ];
     let found = MAIN_PARTS.iter().find(|(part, _)| archive.has(part));
     found
         .map(|&(_, format)| format)
@@ -164,6 +169,7 @@ fn by_extension(name: &str) -> Option<Format> {
         "pdf" => Format::Pdf,
         "docx" | "docm" => Format::Docx,
         "pptx" | "pptm" | "ppsx" => Format::Pptx,
+        "epub" => Format::Epub,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "html" | "htm" | "xhtml" => Format::Html,
         "csv" => Format::Csv,
@@ -181,6 +187,7 @@ fn by_media_type(declared: &str) -> Option<Format> {
         "application/pdf" => Format::Pdf,
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
         "application/vnd.openxmlformats-officedocument.presentationml.presentation" => Format::Pptx,
+        "application/epub+zip" => Format::Epub,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "text/html" | "application/xhtml+xml" => Format::Html,
         "text/csv" => Format::Csv,

@@ -57,7 +57,7 @@ impl<'a> Archive<'a> {
         };
         // The directory may lie about sizes, so what comes out is measured against what really went in.
         let allowed = allowed(source.compressed_size()).min(limits::ZIP_OUTPUT_BYTES);
-        Ok(Some(Entry { source, left: allowed }))
+        Ok(Some(Entry { source, left: allowed, refusal: ratio_exceeded() }))
     }
 
     pub(crate) fn bytes(&mut self, name: &str, meter: &Meter) -> Result<Option<Vec<u8>>, Error> {
@@ -65,6 +65,17 @@ impl<'a> Archive<'a> {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
         Ok(Some(bytes))
+    }
+
+    /// An entry of XML that only describes others: its reader keeps it in memory, in maps and lists.
+    pub(crate) fn index(&mut self, name: &str, meter: &Meter) -> Result<Option<Part<'_, 'a>>, Error> {
+        let Some(mut entry) = self.entry(name, meter)? else { return Ok(None) };
+        if entry.left > limits::ZIP_INDEX_BYTES {
+            entry.left = limits::ZIP_INDEX_BYTES;
+            let limit = limits::ZIP_INDEX_BYTES;
+            entry.refusal = Error::limit(format!("A part that describes the document is larger than {limit} bytes."));
+        }
+        Ok(Some(Xml::new(Decoding::utf8(entry))))
     }
 
     /// An entry of XML. UTF-16 is known by its mark.
@@ -78,13 +89,14 @@ impl<'a> Archive<'a> {
 pub(crate) struct Entry<'z, 'a> {
     source: ZipFile<'z, Cursor<&'a [u8]>>,
     left: u64,
+    refusal: Error,
 }
 
 impl Read for Entry<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let damaged = |_| Error::corrupt("An entry of the archive cannot be unpacked.");
         let read = self.source.read(into).map_err(damaged)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(ratio_exceeded)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| self.refusal.clone())?;
         Ok(read)
     }
 }

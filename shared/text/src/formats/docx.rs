@@ -13,7 +13,7 @@ use crate::writer::Writer;
 pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
     let mut archive = archive::open(bytes)?;
     writer.title = opc::title(&mut archive, writer);
-    let styles = match archive.xml("word/styles.xml", &writer.meter)? {
+    let styles = match archive.index("word/styles.xml", &writer.meter)? {
         Some(mut xml) => heading_styles(&mut xml, writer)?,
         None => HashMap::new(),
     };

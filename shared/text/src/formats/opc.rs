@@ -9,7 +9,7 @@ use crate::writer::Writer;
 
 /// The title from the properties. A broken properties part costs only the title.
 pub(crate) fn title(archive: &mut Archive, writer: &mut Writer) -> Option<String> {
-    let mut xml = archive.xml("docProps/core.xml", &writer.meter).ok()??;
+    let mut xml = archive.index("docProps/core.xml", &writer.meter).ok()??;
     let mut title = String::new();
     loop {
         match xml.next(writer).ok()? {
@@ -36,7 +36,7 @@ pub(crate) fn relations(
 ) -> Result<HashMap<String, Relation>, Error> {
     let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
     let mut relations = HashMap::new();
-    let Some(mut xml) = archive.xml(&join(folder, &format!("_rels/{file}.rels")), &writer.meter)? else {
+    let Some(mut xml) = archive.index(&join(folder, &format!("_rels/{file}.rels")), &writer.meter)? else {
         return Ok(relations);
     };
     loop {

@@ -51,7 +51,7 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
 }
 
 fn slide_ids(archive: &mut Archive, writer: &mut Writer) -> Result<Vec<String>, Error> {
-    let Some(mut xml) = archive.xml(MAIN, &writer.meter)? else {
+    let Some(mut xml) = archive.index(MAIN, &writer.meter)? else {
         return Err(Error::corrupt("The presentation has no main part."));
     };
     let mut ids = Vec::new();

@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::extract::{Extract, extract};
 
+mod epub;
 mod pptx;
 mod xml;
 

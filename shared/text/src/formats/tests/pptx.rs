@@ -1,5 +1,7 @@
 //! Presentations.
 
+use crate::budget::limits;
+
 use super::{archive, code, pages, read, relations};
 
 fn slide(shapes: &str) -> String {
@@ -80,4 +82,16 @@ fn presentations_without_words_or_with_broken_parts_are_named() {
     assert_eq!(code("a.pptx", presentation(["<p:sld>", &empty, &empty], &[])), "corrupt");
     assert_eq!(code("a.pptx", archive(&[("ppt/presentation.xml", "<p:presentation>")])), "corrupt");
     assert_eq!(code("a.pptx", "just text"), "corrupt");
+    // Noise, so that the ratio is not what is exceeded.
+    let mut state = 1u32;
+    let noise: String = (0..limits::ZIP_INDEX_BYTES)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b'0' + (state >> 28) as u8)
+        })
+        .collect();
+    let main = |length: usize| archive(&[("ppt/presentation.xml", format!("<a><!--{}--></a>", &noise[..length]))]);
+    let longest = noise.len() - "<a><!----></a>".len();
+    assert_eq!(code("a.pptx", main(longest)), "empty_file");
+    assert_eq!(code("a.pptx", main(longest + 1)), "limit_exceeded");
 }
