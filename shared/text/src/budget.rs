@@ -21,17 +21,25 @@ pub mod limits {
     /// The parser's own recursion guard stops at its 128th level, so 127 can be read.
     pub const JSON_DEPTH: usize = 127;
     pub const CSV_FIELD_BYTES: usize = 1024 * 1024;
+    /// One row of a table, quotes and line ends and all, and one line of JSON Lines: what is held in memory at once.
+    pub const CSV_ROW_BYTES: usize = 8 * 1024 * 1024;
+    pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
     pub const PDF_PAGES: u32 = 10_000;
 }
 
-/// The allowance for one document. The defaults suit an upload of at most 50 MB.
+/// The allowance for one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes of the file itself.
-    pub input_bytes: usize,
-    /// Bytes of extracted text.
+    /// Bytes of a file whose format has to be held in memory as a whole.
+    pub whole_bytes: u64,
+    /// Bytes of a file that is read piece by piece: plain text, CSV, TSV, JSON Lines.
+    pub stream_bytes: u64,
+    /// Bytes of text extracted from a file that is held as a whole.
     pub output_bytes: usize,
-    /// Elements, cells, tags, events: whatever the format's parser counts.
+    /// Bytes of text extracted from a file that is read piece by piece. A table says its headers again in every row.
+    pub stream_output_bytes: u64,
+    /// Elements, cells, tags, events: whatever the format's parser counts; per segment where a file is read in segments,
+    /// since there each costs at least one byte of the file.
     pub nodes: u64,
     /// Nesting; the limit of the format applies where it is lower.
     pub depth: usize,
@@ -42,8 +50,10 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            input_bytes: 50 * 1024 * 1024,
+            whole_bytes: 50 * 1024 * 1024,
+            stream_bytes: 500 * 1024 * 1024,
             output_bytes: 64 * 1024 * 1024,
+            stream_output_bytes: 1024 * 1024 * 1024,
             nodes: 20_000_000,
             depth: 512,
             deadline: None,
@@ -58,11 +68,27 @@ const CLOCK_STRIDE: u64 = 256;
 pub(crate) struct Meter<'a> {
     budget: &'a Budget,
     nodes: u64,
+    streaming: bool,
+    /// Bytes of text that have left the writer for good.
+    drained: u64,
 }
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(budget: &'a Budget) -> Self {
-        Self { budget, nodes: 0 }
+        Self { budget, nodes: 0, streaming: false, drained: 0 }
+    }
+
+    /// The meter of a file that is read piece by piece.
+    pub(crate) fn streaming(budget: &'a Budget) -> Self {
+        Self { streaming: true, ..Self::new(budget) }
+    }
+
+    pub(crate) fn input(&self, bytes: u64) -> Result<(), Error> {
+        let limit = if self.streaming { self.budget.stream_bytes } else { self.budget.whole_bytes };
+        if bytes > limit {
+            return Err(Error::new(ErrorKind::TooLarge, format!("The file is larger than {limit} bytes.")));
+        }
+        Ok(())
     }
 
     pub(crate) fn node(&mut self) -> Result<(), Error> {
@@ -71,6 +97,17 @@ impl<'a> Meter<'a> {
             return Err(Error::limit(format!("The document has more than {} elements.", self.budget.nodes)));
         }
         if self.nodes % CLOCK_STRIDE == 1 { self.time() } else { Ok(()) }
+    }
+
+    pub(crate) fn drained(&mut self, bytes: usize) {
+        self.drained += bytes as u64;
+        if self.streaming {
+            self.nodes = 0;
+        }
+    }
+
+    pub(crate) fn drained_bytes(&self) -> u64 {
+        self.drained
     }
 
     pub(crate) fn time(&self) -> Result<(), Error> {
@@ -82,12 +119,11 @@ impl<'a> Meter<'a> {
         }
     }
 
-    pub(crate) fn output(&self, bytes: usize) -> Result<(), Error> {
-        if bytes > self.budget.output_bytes {
-            return Err(Error::limit(format!(
-                "The document holds more than {} bytes of text.",
-                self.budget.output_bytes
-            )));
+    /// Checks the text so far, of which `held` bytes are still here.
+    pub(crate) fn output(&self, held: usize) -> Result<(), Error> {
+        let limit = if self.streaming { self.budget.stream_output_bytes } else { self.budget.output_bytes as u64 };
+        if self.drained + held as u64 > limit {
+            return Err(Error::limit(format!("The document holds more than {limit} bytes of text.")));
         }
         Ok(())
     }

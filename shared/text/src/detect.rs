@@ -1,10 +1,13 @@
 //! Which format a file really has: its content decides, its name and declared type only where content is silent.
 
+use serde::{Deserialize, Serialize};
+
 use crate::charset;
 use crate::error::{Error, ErrorKind};
 use crate::formats::archive;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     Pdf,
     Docx,
@@ -12,7 +15,9 @@ pub enum Format {
     Html,
     Text,
     Csv,
+    Tsv,
     Json,
+    JsonLines,
 }
 
 impl Format {
@@ -24,48 +29,74 @@ impl Format {
             Self::Html => "html",
             Self::Text => "text",
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
             Self::Json => "json",
+            Self::JsonLines => "json_lines",
         }
+    }
+
+    /// Whether it is read piece by piece, so that a file may be larger than memory.
+    pub fn streams(self) -> bool {
+        matches!(self, Self::Text | Self::Csv | Self::Tsv | Self::JsonLines)
     }
 }
 
 /// How far into the file its nature is looked for.
-const SNIFF_BYTES: usize = 8192;
+pub(crate) const SNIFF_BYTES: usize = 8192;
 /// Readers accept a PDF header anywhere in the first kilobyte.
 const PDF_HEADER_BYTES: usize = 1024;
 
 /// Finds the format of a file. `declared` is the content type that came with it, if any.
 pub fn detect(name: &str, declared: Option<&str>, bytes: &[u8]) -> Result<Format, Error> {
     let head = &bytes[..bytes.len().min(SNIFF_BYTES)];
-    if charset::without_mark(head).iter().all(u8::is_ascii_whitespace) && bytes.len() <= SNIFF_BYTES {
+    if let Some(format) = of_head(name, declared, head, bytes.len() as u64)? {
+        return Ok(format);
+    }
+    if is_zip(head) {
+        return detect_zip(bytes);
+    }
+    if head.starts_with(COMPOUND_FILE) {
+        return Err(compound_file(bytes));
+    }
+    Ok(if looks_like_json(bytes) { Format::Json } else { Format::Text })
+}
+
+/// Finds the format by the first [`SNIFF_BYTES`] of a file of `length` bytes; nothing when that takes the whole file.
+pub(crate) fn of_head(name: &str, declared: Option<&str>, head: &[u8], length: u64) -> Result<Option<Format>, Error> {
+    if charset::without_mark(head).iter().all(u8::is_ascii_whitespace) && length <= SNIFF_BYTES as u64 {
         return Err(Error::new(ErrorKind::EmptyFile, "The file is empty."));
     }
     if contains(&head[..head.len().min(PDF_HEADER_BYTES)], b"%PDF-") {
-        return Ok(Format::Pdf);
+        return Ok(Some(Format::Pdf));
     }
-    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        return detect_zip(bytes);
-    }
-    if head.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
-        return Err(compound_file(bytes));
+    if is_zip(head) || head.starts_with(COMPOUND_FILE) {
+        return Ok(None);
     }
     if let Some(kind) = foreign_magic(head) {
         return Err(unsupported(format!("The file is {kind}.")));
     }
     if looks_like_html(head) {
-        return Ok(Format::Html);
+        return Ok(Some(Format::Html));
     }
     let promised = by_extension(name).or_else(|| declared.and_then(by_media_type));
     match promised {
         Some(format @ (Format::Pdf | Format::Docx)) => {
             Err(Error::corrupt(format!("The file claims to be {} but its content is not.", format.name())))
         }
-        Some(Format::Json) => Ok(Format::Json),
+        Some(Format::Json) => Ok(Some(Format::Json)),
         _ if is_binary(head) => Err(unsupported("The file is not text and no format that can be read.")),
-        Some(format) => Ok(format),
-        None if extension(name).is_none() && looks_like_json(bytes) => Ok(Format::Json),
-        None => Ok(Format::Text),
+        Some(format) => Ok(Some(format)),
+        None if extension(name).is_none() && looks_like_json_lines(head) => Ok(Some(Format::JsonLines)),
+        None if extension(name).is_none() && begins_like_json(head) => Ok(None),
+        None => Ok(Some(Format::Text)),
     }
+}
+
+/// The container of old Office files and of password-protected new ones.
+const COMPOUND_FILE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
+
+fn is_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
 fn unsupported(message: impl Into<String>) -> Error {
@@ -84,7 +115,6 @@ fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
     Err(unsupported("The file is a zip archive, but not a Word document."))
 }
 
-/// Old Office files and password-protected new ones share the compound file container.
 fn compound_file(bytes: &[u8]) -> Error {
     let stream_name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
     if contains(bytes, &stream_name) {
@@ -126,9 +156,11 @@ fn by_extension(name: &str) -> Option<Format> {
         "docx" | "docm" => Format::Docx,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "html" | "htm" | "xhtml" => Format::Html,
-        "csv" | "tsv" => Format::Csv,
+        "csv" => Format::Csv,
+        "tsv" | "tab" => Format::Tsv,
         "json" | "geojson" | "ipynb" => Format::Json,
-        "txt" | "text" | "log" | "rst" | "jsonl" | "ndjson" => Format::Text,
+        "jsonl" | "ndjson" => Format::JsonLines,
+        "txt" | "text" | "log" | "rst" => Format::Text,
         _ => return None,
     })
 }
@@ -140,8 +172,12 @@ fn by_media_type(declared: &str) -> Option<Format> {
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "text/html" | "application/xhtml+xml" => Format::Html,
-        "text/csv" | "text/tab-separated-values" => Format::Csv,
+        "text/csv" => Format::Csv,
+        "text/tab-separated-values" => Format::Tsv,
         "application/json" | "text/json" => Format::Json,
+        "application/jsonl" | "application/x-jsonlines" | "application/x-ndjson" | "application/ndjson" => {
+            Format::JsonLines
+        }
         essence if essence.ends_with("+json") => Format::Json,
         "text/plain" => Format::Text,
         _ => return None,
@@ -164,6 +200,19 @@ fn looks_like_html(head: &[u8]) -> bool {
 fn looks_like_json(bytes: &[u8]) -> bool {
     let trimmed = charset::without_mark(bytes).trim_ascii();
     matches!((trimmed.first(), trimmed.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+}
+
+fn begins_like_json(head: &[u8]) -> bool {
+    matches!(charset::without_mark(head).trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Two objects on a line each; a JSON file ends with the first.
+fn looks_like_json_lines(head: &[u8]) -> bool {
+    let mut lines = charset::without_mark(head).trim_ascii_start().splitn(2, |&byte| byte == b'\n');
+    let (Some(first), Some(rest)) = (lines.next(), lines.next()) else { return false };
+    first.starts_with(b"{")
+        && rest.trim_ascii_start().starts_with(b"{")
+        && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
 }
 
 /// Text has next to no control characters once its character set is known.

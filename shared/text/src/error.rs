@@ -13,10 +13,12 @@ pub enum ErrorKind {
     NoTextLayer,
     LimitExceeded,
     Timeout,
+    /// Not the document's fault: its source or the receiver of its pieces gave way.
+    Interrupted,
 }
 
 impl ErrorKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnsupportedType,
         Self::EmptyFile,
         Self::TooLarge,
@@ -25,6 +27,7 @@ impl ErrorKind {
         Self::NoTextLayer,
         Self::LimitExceeded,
         Self::Timeout,
+        Self::Interrupted,
     ];
 
     pub fn code(self) -> &'static str {
@@ -37,6 +40,7 @@ impl ErrorKind {
             Self::NoTextLayer => "no_text_layer",
             Self::LimitExceeded => "limit_exceeded",
             Self::Timeout => "timeout",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -50,6 +54,7 @@ impl ErrorKind {
             Self::NoTextLayer => "Run text recognition (OCR) over the scan and upload the result.",
             Self::LimitExceeded => "Simplify or split the document, then upload it again.",
             Self::Timeout => "Split the document into smaller files, or try again later.",
+            Self::Interrupted => "Try again; the document itself may be in order.",
         }
     }
 }
@@ -74,6 +79,11 @@ impl Error {
         Self::new(ErrorKind::LimitExceeded, message)
     }
 
+    /// For whoever reads the bytes or receives the pieces: it cannot go on, for a reason of its own.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Interrupted, message)
+    }
+
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -95,3 +105,13 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Readers between a file and its parser can only fail with I/O errors; ours travel inside.
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(inner) => inner.clone(),
+            None => Self::interrupted("The file could not be read to its end."),
+        }
+    }
+}

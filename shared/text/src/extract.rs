@@ -1,8 +1,11 @@
 //! The one verb from bytes to text, and the shape of its result.
 
+use std::io::{Cursor, Read, Seek};
+
 use crate::budget::{Budget, Meter};
+use crate::charset::Decoding;
 use crate::detect::{Format, detect};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::formats;
 use crate::writer::Writer;
 
@@ -39,23 +42,54 @@ pub struct Heading {
 
 /// Reads a document of any supported format within its budget.
 pub fn extract(bytes: &[u8], name: &str, declared: Option<&str>, budget: &Budget) -> Result<Extract, Error> {
-    if bytes.len() > budget.input_bytes {
-        return Err(Error::new(ErrorKind::TooLarge, format!("The file is larger than {} bytes.", budget.input_bytes)));
+    let mut meter = Meter::new(budget);
+    let format = match detect(name, declared, bytes) {
+        Ok(format) if format.streams() => {
+            meter = Meter::streaming(budget);
+            format
+        }
+        Ok(format) => format,
+        // What is too large is not worth another word, whatever it is.
+        Err(error) => return Err(meter.input(bytes.len() as u64).err().unwrap_or(error)),
+    };
+    meter.input(bytes.len() as u64)?;
+    let mut writer = Writer::new(meter);
+    if format.streams() {
+        stream(Cursor::new(bytes), format, declared, &mut writer)?;
+    } else {
+        whole(bytes, format, declared, &mut writer)?;
     }
-    let format = detect(name, declared, bytes)?;
-    let mut writer = Writer::new(Meter::new(budget));
+    writer.finish(format)
+}
+
+/// Reads a document that is held in memory as a whole.
+pub(crate) fn whole(bytes: &[u8], format: Format, declared: Option<&str>, writer: &mut Writer) -> Result<(), Error> {
     match format {
-        Format::Pdf => formats::pdf::read(bytes, &mut writer)?,
-        Format::Docx => formats::docx::read(bytes, &mut writer)?,
-        Format::Markdown => formats::markdown::read(bytes, &mut writer)?,
-        Format::Html => formats::html::read(bytes, declared, &mut writer)?,
-        Format::Text => formats::text::read(bytes, declared, &mut writer)?,
-        Format::Csv => formats::csv::read(bytes, declared, &mut writer)?,
-        Format::Json => formats::json::read(bytes, &mut writer)?,
+        Format::Pdf => formats::pdf::read(bytes, writer),
+        Format::Docx => formats::docx::read(bytes, writer),
+        Format::Markdown => formats::markdown::read(bytes, writer),
+        Format::Html => formats::html::read(bytes, declared, writer),
+        Format::Json => formats::json::read(bytes, writer),
+        Format::Text | Format::Csv | Format::Tsv | Format::JsonLines => {
+            stream(Cursor::new(bytes), format, declared, writer)
+        }
     }
-    let extract = writer.finish(format)?;
-    if extract.text.trim().is_empty() {
-        return Err(Error::new(ErrorKind::EmptyFile, "The document holds no text."));
+}
+
+/// Reads a document piece by piece.
+pub(crate) fn stream(
+    source: impl Read + Seek,
+    format: Format,
+    declared: Option<&str>,
+    writer: &mut Writer,
+) -> Result<(), Error> {
+    let mut source = Decoding::new(source, declared, writer)?;
+    match format {
+        Format::Csv => formats::csv::read(&mut source, b',', writer)?,
+        Format::Tsv => formats::csv::read(&mut source, b'\t', writer)?,
+        Format::JsonLines => formats::json_lines::read(&mut source, writer)?,
+        _ => formats::text::read(&mut source, writer)?,
     }
-    Ok(extract)
+    source.report(writer);
+    Ok(())
 }

@@ -1,17 +1,20 @@
 //! Bytes to text, text to chunks, chunks to terms. Pure: no async, no I/O, no clock but the caller's deadline.
 //!
-//! `extract` turns an uploaded file into an [`Extract`], `chunk` cuts it into citable slices, and `terms`,
-//! `hash::embed` and `embed_input` are what the search index is fed with.
+//! `read` hands out a document's chunks in bounded memory; `extract` turns one into an [`Extract`] and `chunk` cuts that,
+//! with the same result. `terms`, `hash::embed` and `embed_input` are what the search index is fed with.
 
 mod budget;
 mod charset;
 mod chunk;
 mod detect;
+mod drain;
 mod error;
 mod extract;
 mod formats;
 pub mod hash;
 mod language;
+mod leash;
+mod read;
 mod sentences;
 mod terms;
 mod writer;
@@ -21,5 +24,6 @@ pub use chunk::{Chunk, ChunkOptions, chunk, embed_input, estimate_tokens};
 pub use detect::{Format, detect};
 pub use error::{Error, ErrorKind};
 pub use extract::{Extract, Heading, Page, extract};
+pub use read::{Piece, ReadOptions, Summary, read};
 pub use sentences::sentences;
 pub use terms::{TermCounts, term_counts, terms};

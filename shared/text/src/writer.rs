@@ -2,16 +2,22 @@
 
 use crate::budget::Meter;
 use crate::detect::Format;
-use crate::error::Error;
+use crate::drain::Drain;
+use crate::error::{Error, ErrorKind};
 use crate::extract::{Extract, Heading, Page};
+use crate::read::Summary;
 
 pub(crate) struct Writer<'a> {
     pub(crate) meter: Meter<'a>,
     pub(crate) title: Option<String>,
     pub(crate) charset: Option<&'static str>,
+    /// Where finished text goes before the document ends; without one it all stays here.
+    drain: Option<Drain<'a>>,
     text: String,
     pages: Vec<Page>,
     headings: Vec<Heading>,
+    first_heading: Option<String>,
+    page_count: u32,
     notes: Vec<String>,
     nulls: u64,
     tags: u64,
@@ -23,18 +29,38 @@ impl<'a> Writer<'a> {
             meter,
             title: None,
             charset: None,
+            drain: None,
             text: String::new(),
             pages: Vec::new(),
             headings: Vec::new(),
+            first_heading: None,
+            page_count: 0,
             notes: Vec::new(),
             nulls: 0,
             tags: 0,
         }
     }
 
+    pub(crate) fn draining(meter: Meter<'a>, drain: Drain<'a>) -> Self {
+        Self { drain: Some(drain), ..Self::new(meter) }
+    }
+
+    /// A place where the text may be cut and let go: no position in it is remembered by whoever writes it.
+    pub(crate) fn pause(&mut self) -> Result<(), Error> {
+        let Some(drain) = self.drain.as_mut().filter(|drain| drain.is_due(self.text.len())) else { return Ok(()) };
+        self.meter.time()?;
+        let gone = drain.segment(&mut self.text, &mut self.pages, &mut self.headings)?;
+        self.meter.drained(gone);
+        Ok(())
+    }
+
     /// Appends text as it is, but for characters that no reader sees and that do harm further on.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), Error> {
         self.meter.output(self.text.len() + text.len())?;
+        if !text.bytes().any(may_begin_dropped) {
+            self.text.push_str(text);
+            return Ok(());
+        }
         let mut clean_from = 0;
         for (at, character) in text.char_indices() {
             if !is_dropped(character) {
@@ -114,6 +140,7 @@ impl<'a> Writer<'a> {
         self.push_words(title)?;
         let title = self.text[start..].to_owned();
         if !title.is_empty() {
+            self.first_heading.get_or_insert_with(|| title.clone());
             self.headings.push(Heading { level, title, start });
             self.blank();
         }
@@ -130,6 +157,7 @@ impl<'a> Writer<'a> {
 
     pub(crate) fn page(&mut self, number: u32, start: usize) {
         let end = start + self.text.get(start..).map_or(0, |text| text.trim_end().len());
+        self.page_count += 1;
         self.pages.push(Page { number, start, end });
     }
 
@@ -137,7 +165,44 @@ impl<'a> Writer<'a> {
         self.notes.push(note.into());
     }
 
+    /// The document as one text.
     pub(crate) fn finish(mut self, format: Format) -> Result<Extract, Error> {
+        self.end()?;
+        if self.text.is_empty() {
+            return Err(no_text());
+        }
+        Ok(Extract {
+            format,
+            title: self.title,
+            text: self.text,
+            pages: self.pages,
+            headings: self.headings,
+            charset: self.charset,
+            notes: self.notes,
+        })
+    }
+
+    /// Lets the rest of the text go, and says what all of it was.
+    pub(crate) fn close(mut self, format: Format) -> Result<Summary, Error> {
+        self.end()?;
+        let text_bytes = self.meter.drained_bytes() + self.text.len() as u64;
+        let drained = self.drain.map(|drain| drain.rest(&self.text, &self.pages, &self.headings)).transpose()?;
+        let chunks = drained.unwrap_or_default();
+        if chunks == 0 {
+            return Err(no_text());
+        }
+        Ok(Summary {
+            format,
+            title: self.title,
+            pages: (self.page_count > 0).then_some(self.page_count),
+            charset: self.charset.map(str::to_owned),
+            notes: self.notes,
+            chunks,
+            text_bytes,
+        })
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
         self.meter.output(self.text.len())?;
         self.text.truncate(self.text.trim_end().len());
         let length = self.text.len();
@@ -151,17 +216,9 @@ impl<'a> Writer<'a> {
         if self.tags > 0 {
             self.notes.push(format!("{} invisible tag characters were removed.", self.tags));
         }
-        let title = self.title.map(|title| clean_title(&title)).filter(|title| !title.is_empty());
-        let title = title.or_else(|| self.headings.first().map(|heading| heading.title.clone()));
-        Ok(Extract {
-            format,
-            title,
-            text: self.text,
-            pages: self.pages,
-            headings: self.headings,
-            charset: self.charset,
-            notes: self.notes,
-        })
+        let title = self.title.take().map(|title| clean_title(&title)).filter(|title| !title.is_empty());
+        self.title = title.or_else(|| self.first_heading.take());
+        Ok(())
     }
 
     fn trim_spaces(&mut self) {
@@ -174,6 +231,15 @@ impl<'a> Writer<'a> {
 /// (invisible text, a known way to smuggle instructions past a human reader).
 fn is_dropped(character: char) -> bool {
     matches!(character, '\0' | '\r' | '\u{AD}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// Whether a byte can be the first of a dropped character: cheap enough to ask of every byte.
+fn may_begin_dropped(byte: u8) -> bool {
+    matches!(byte, 0 | b'\r' | 0xC2 | 0xEF | 0xF3)
+}
+
+fn no_text() -> Error {
+    Error::new(ErrorKind::EmptyFile, "The document holds no text.")
 }
 
 /// Longer titles are body text that a program put in the wrong field.

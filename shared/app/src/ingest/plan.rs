@@ -39,8 +39,8 @@ impl Plan {
         content_type: Option<&str>,
         largest: u64,
     ) -> Result<Plan, docent_text::Error> {
-        let input_bytes = usize::try_from(largest).unwrap_or(usize::MAX);
-        let budget = Budget { input_bytes, deadline: Some(Instant::now() + PARSE_TIME), ..Budget::default() };
+        let deadline = Some(Instant::now() + PARSE_TIME);
+        let budget = Budget { whole_bytes: largest, stream_bytes: largest, deadline, ..Budget::default() };
         // `application/octet-stream` says only that the browser did not know.
         let declared = content_type.filter(|kind| !kind.starts_with("application/octet-stream"));
         let mut extract = docent_text::extract(bytes, filename, declared, &budget)?;

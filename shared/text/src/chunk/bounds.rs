@@ -1,6 +1,6 @@
 //! The places where a text may be cut, and how good each is.
 
-use crate::extract::Extract;
+use super::View;
 use crate::sentences::sentences;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +39,11 @@ pub(super) struct Bound {
 
 /// All bounds in order, from the start of the text to its end. No two neighbours are further apart than
 /// `max_chars`.
-pub(super) fn find(extract: &Extract, max_chars: usize) -> Vec<Bound> {
-    let text = extract.text.as_str();
+pub(super) fn find(view: &View, max_chars: usize) -> Vec<Bound> {
+    let text = view.text;
     let mut finder = Finder { text, max_chars, bounds: vec![Bound { at: 0, chars: 0, strength: Strength::Heading }] };
-    let mut headings = extract.headings.iter().peekable();
-    let mut pages = extract.pages.iter().skip(1).peekable();
+    let mut headings = view.headings.iter().peekable();
+    let mut pages = view.pages.iter().skip_while(|page| page.start == 0).peekable();
     let mut title_end = None;
     let mut previous_end = 0;
     for sentence in sentences(text) {

@@ -4,7 +4,7 @@ mod bounds;
 
 use bounds::{Bound, Strength};
 
-use crate::extract::{Extract, Page};
+use crate::extract::{Extract, Heading, Page};
 
 /// A slice of an extract's text, with the place where a reader finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,18 +36,31 @@ impl Default for ChunkOptions {
     }
 }
 
+/// A text to be cut, whole or a segment of one.
+pub(crate) struct View<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) pages: &'t [Page],
+    pub(crate) headings: &'t [Heading],
+    /// Headings before the segment under which its beginning stands, outermost first.
+    pub(crate) above: &'t [Heading],
+}
+
 /// Cuts a document. Every character that is not white space lies in exactly one chunk.
 pub fn chunk(extract: &Extract, options: &ChunkOptions) -> Vec<Chunk> {
+    let Extract { text, pages, headings, .. } = extract;
+    cut(&View { text, pages, headings, above: &[] }, options)
+}
+
+pub(crate) fn cut(view: &View, options: &ChunkOptions) -> Vec<Chunk> {
     let max_chars = options.max_chars.max(1);
     let target = options.target_chars.clamp(1, max_chars);
-    let text = extract.text.as_str();
-    let bounds = bounds::find(extract, max_chars);
+    let bounds = bounds::find(view, max_chars);
     let mut chunks = Vec::new();
     let mut from = 0;
     while from + 1 < bounds.len() {
         let until = best_end(&bounds, from, target, max_chars);
         let (start, end) = (bounds[from].at, bounds[until].at);
-        push_trimmed(extract, text, start, end, &mut chunks);
+        push_trimmed(view, start, end, &mut chunks);
         from = until;
     }
     chunks
@@ -75,6 +88,9 @@ pub fn estimate_tokens(text: &str) -> u32 {
         .sum();
     u32::try_from(quarters.div_ceil(4)).unwrap_or(u32::MAX)
 }
+
+/// How many of the longest chunks one looks ahead for the end of a section.
+pub(crate) const HORIZON: usize = 8;
 
 /// The bound that ends the chunk which begins at bound `from`.
 fn best_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> usize {
@@ -106,7 +122,7 @@ fn best_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> u
 fn section_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> usize {
     let begin = bounds[from].chars;
     // Beyond this distance the exact end makes no difference to the share that is aimed at.
-    let horizon = max_chars.saturating_mul(8);
+    let horizon = max_chars.saturating_mul(HORIZON);
     for (offset, bound) in bounds[from + 1..].iter().enumerate() {
         let length = bound.chars - begin;
         let heading = bound.strength == Strength::Heading && length * 4 >= target;
@@ -117,22 +133,22 @@ fn section_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -
     bounds.len() - 1
 }
 
-fn push_trimmed(extract: &Extract, text: &str, start: usize, end: usize, chunks: &mut Vec<Chunk>) {
-    let slice = &text[start..end];
+fn push_trimmed(view: &View, start: usize, end: usize, chunks: &mut Vec<Chunk>) {
+    let slice = &view.text[start..end];
     let trimmed = slice.trim();
     if trimmed.is_empty() {
         return;
     }
     let start = start + (slice.len() - slice.trim_start().len());
     let end = start + trimmed.len();
-    let pages = pages_of(&extract.pages, start, end);
+    let pages = pages_of(view.pages, start, end);
     chunks.push(Chunk {
         ordinal: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
         start,
         end,
         page_first: pages.first().map(|page| page.number),
         page_last: pages.last().map(|page| page.number),
-        heading_path: heading_path(extract, start, end),
+        heading_path: heading_path(view, start, end),
         tokens: estimate_tokens(trimmed),
     });
 }
@@ -148,28 +164,33 @@ fn pages_of(pages: &[Page], start: usize, end: usize) -> &[Page] {
     overlapping.get(skip..keep).unwrap_or_default()
 }
 
-fn heading_path(extract: &Extract, start: usize, end: usize) -> Vec<String> {
-    let headings = &extract.headings;
+fn heading_path(view: &View, start: usize, end: usize) -> Vec<String> {
+    let headings = view.headings;
     let mut above = headings.partition_point(|heading| heading.start <= start);
     // A title directly followed by deeper headings: the text under them is what the chunk is about.
     while let (Some(last), Some(next)) = (above.checked_sub(1).and_then(|at| headings.get(at)), headings.get(above)) {
         let last_end = last.start + last.title.len();
-        let adjacent = extract.text.get(last_end..next.start).is_some_and(|gap| gap.trim().is_empty());
+        let adjacent = view.text.get(last_end..next.start).is_some_and(|gap| gap.trim().is_empty());
         if !adjacent || next.start >= end || next.level <= last.level || last.start < start {
             break;
         }
         above += 1;
     }
-    let mut path: Vec<&str> = Vec::new();
-    let mut level = u8::MAX;
-    for heading in headings[..above].iter().rev() {
-        if heading.level < level {
-            level = heading.level;
-            path.push(&heading.title);
-        }
+    let path = ancestors(headings[..above].iter().rev().chain(view.above.iter().rev()));
+    path.into_iter().rev().map(|heading| heading.title.clone()).collect()
+}
+
+/// Of headings that are given from the last to the first, those that stand above the last, and itself.
+pub(crate) fn ancestors<'h>(headings: impl Iterator<Item = &'h Heading>) -> Vec<&'h Heading> {
+    let mut path: Vec<&Heading> = Vec::new();
+    for heading in headings {
+        let level = path.last().map_or(u8::MAX, |deeper| deeper.level);
         if level <= 1 {
             break;
         }
+        if heading.level < level {
+            path.push(heading);
+        }
     }
-    path.into_iter().rev().map(str::to_owned).collect()
+    path
 }

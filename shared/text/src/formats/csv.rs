@@ -1,27 +1,38 @@
 //! CSV and TSV: one line per row, every value with its header.
 
-use csv::{ReaderBuilder, StringRecord};
+use std::io::BufRead;
+
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 
 use super::table;
 use crate::budget::limits;
-use crate::charset;
 use crate::error::Error;
+use crate::leash::Leash;
 use crate::writer::Writer;
 
-pub(crate) fn read(bytes: &[u8], declared: Option<&str>, writer: &mut Writer) -> Result<(), Error> {
-    let text = charset::decode(bytes, declared, writer)?;
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
+/// How much the parser reads ahead.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Reads a table whose columns are parted by `expected`, unless its first line clearly says otherwise.
+pub(crate) fn read(source: &mut impl BufRead, expected: u8, writer: &mut Writer) -> Result<(), Error> {
+    let delimiter = delimiter(source.fill_buf()?, expected);
+    let source = Leash::new(source, limits::CSV_ROW_BYTES + BUFFER_BYTES, row_too_long());
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .buffer_capacity(BUFFER_BYTES)
+        .from_reader(source);
     let mut record = StringRecord::new();
     let mut headers: Option<Vec<String>> = None;
     let mut rows = 0u64;
-    while reader.read_record(&mut record).map_err(|_| Error::corrupt("The table cannot be read as CSV."))? {
-        let cells = cells(&record)?;
+    while next(&mut reader, &mut record)? {
         match &headers {
-            None => headers = Some(cells),
+            None => headers = Some(record.iter().map(str::to_owned).collect()),
             Some(headers) => {
                 rows += 1;
-                table::row(headers, &cells, writer)?;
+                table::row(headers, &record, writer)?;
+                writer.pause()?;
             }
         }
     }
@@ -31,21 +42,34 @@ pub(crate) fn read(bytes: &[u8], declared: Option<&str>, writer: &mut Writer) ->
     }
 }
 
-fn cells(record: &StringRecord) -> Result<Vec<String>, Error> {
+fn next(reader: &mut Reader<Leash<impl BufRead>>, record: &mut StringRecord) -> Result<bool, Error> {
+    let before = reader.position().byte();
+    let found = reader.read_record(record).map_err(|error| match error.into_kind() {
+        ErrorKind::Io(error) => Error::from(error),
+        _ => Error::corrupt("The table cannot be read as CSV."),
+    })?;
+    reader.get_ref().slacken();
+    if reader.position().byte() - before > limits::CSV_ROW_BYTES as u64 {
+        return Err(row_too_long());
+    }
     if record.iter().any(|field| field.len() > limits::CSV_FIELD_BYTES) {
         return Err(Error::limit(format!(
             "A table field is longer than {} bytes; a closing quote may be missing.",
             limits::CSV_FIELD_BYTES
         )));
     }
-    Ok(record.iter().map(str::to_owned).collect())
+    Ok(found)
 }
 
-/// The candidate that stands most often in the first line, outside quotes.
-fn delimiter(text: &str) -> u8 {
-    let mut counts = [(b',', 0u32), (b';', 0), (b'\t', 0), (b'|', 0)];
+fn row_too_long() -> Error {
+    Error::limit(format!("A table row is longer than {} bytes; a closing quote may be missing.", limits::CSV_ROW_BYTES))
+}
+
+/// The candidate that stands most often in the first line, outside quotes; `expected` wins ties.
+fn delimiter(text: &[u8], expected: u8) -> u8 {
+    let mut counts = [(expected, 0u32), (b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
     let mut quoted = false;
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b'"' => quoted = !quoted,
             b'\n' if !quoted => break,
@@ -53,6 +77,5 @@ fn delimiter(text: &str) -> u8 {
             _ => {}
         }
     }
-    // The comma wins ties because it stands first and only a strictly greater count replaces it.
-    counts.iter().fold((b',', 0), |best, &candidate| if candidate.1 > best.1 { candidate } else { best }).0
+    counts.iter().fold((expected, 0), |best, &candidate| if candidate.1 > best.1 { candidate } else { best }).0
 }

@@ -20,8 +20,13 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
             std::str::from_utf8(bytes).map_err(|_| Error::corrupt("The JSON is not valid UTF-8."))?.to_owned()
         }
     };
+    value(&text, writer, |line, column| format!("The JSON is broken at line {line}, column {column}."))
+}
+
+/// Writes one JSON text. `broken` says where one stands that is none.
+pub(crate) fn value(text: &str, writer: &mut Writer, broken: impl FnOnce(usize, usize) -> String) -> Result<(), Error> {
     let lines = RefCell::new(Lines { writer, path: String::new(), depth: 0, failure: None });
-    let mut parser = serde_json::Deserializer::from_str(&text);
+    let mut parser = serde_json::Deserializer::from_str(text);
     // The parser recurses once per level; its own guard stops one level after ours could.
     let result = Node(&lines).deserialize(&mut parser).and_then(|()| parser.end());
     let failure = lines.into_inner().failure;
@@ -29,9 +34,7 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
         (Some(error), _) => Err(error),
         (None, Ok(())) => Ok(()),
         (None, Err(error)) if error.classify() == Category::Syntax && is_depth(&error) => Err(too_deep()),
-        (None, Err(error)) => {
-            Err(Error::corrupt(format!("The JSON is broken at line {}, column {}.", error.line(), error.column())))
-        }
+        (None, Err(error)) => Err(Error::corrupt(broken(error.line(), error.column()))),
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod html;
 mod html_attributes;
 mod html_tokens;
 pub(crate) mod json;
+pub(crate) mod json_lines;
 pub(crate) mod markdown;
 pub(crate) mod pdf;
 mod pdf_repair;

@@ -4,10 +4,15 @@ use crate::error::Error;
 use crate::writer::Writer;
 
 /// Writes one data row as `header: cell; header: cell`. Without a header for a cell the cell stands alone.
-pub(crate) fn row(headers: &[String], cells: &[String], writer: &mut Writer) -> Result<(), Error> {
+pub(crate) fn row<T: AsRef<str>>(
+    headers: &[String],
+    cells: impl IntoIterator<Item = T>,
+    writer: &mut Writer,
+) -> Result<(), Error> {
     writer.line();
     let mut written = false;
-    for (index, cell) in cells.iter().enumerate() {
+    for (index, cell) in cells.into_iter().enumerate() {
+        let cell = cell.as_ref();
         writer.meter.node()?;
         if cell.trim().is_empty() {
             continue;

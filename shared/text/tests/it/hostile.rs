@@ -128,8 +128,8 @@ fn every_budget_is_kept() {
     let text = "word ".repeat(1000);
     let html = "<p>x".repeat(1000);
     let tight = [
-        ("a.txt", text.as_str(), Budget { input_bytes: 100, ..Budget::default() }, "too_large"),
-        ("a.txt", text.as_str(), Budget { output_bytes: 100, ..Budget::default() }, "limit_exceeded"),
+        ("a.txt", text.as_str(), Budget { stream_bytes: 100, ..Budget::default() }, "too_large"),
+        ("a.txt", text.as_str(), Budget { stream_output_bytes: 100, ..Budget::default() }, "limit_exceeded"),
         ("a.html", html.as_str(), Budget { nodes: 100, ..Budget::default() }, "limit_exceeded"),
         ("a.html", "<i><i><i>x", Budget { depth: 2, ..Budget::default() }, "limit_exceeded"),
         ("a.json", "[[[1]]]", Budget { depth: 2, ..Budget::default() }, "limit_exceeded"),
