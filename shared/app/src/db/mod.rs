@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use door::Door;
 #[cfg(feature = "test-doors")]
-pub use door::{Statements, Wall, without_predicate};
+pub use door::{Statements, Step, Wall, Watch, without_predicate};
 pub use param::Param;
 pub use tx::TenantTx;
 
@@ -81,6 +81,7 @@ impl Db {
 
     /// Opens the door for one tenant. Sends nothing yet; see [`TenantTx`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
         let vector = self.vector.get().cloned().unwrap_or(Type::UNKNOWN);
         Ok(TenantTx::new(client, tenant, vector, self.door.clone()))
@@ -88,7 +89,11 @@ impl Db {
 
     /// One of the audited, content-free functions of the `control` schema, which give ids across tenants.
     pub async fn control(&self, call: Control) -> Result<Vec<(Uuid, Option<Uuid>)>> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
+        if let Some(before) = self.door.before("control") {
+            client.batch_execute(&before).await.map_err(failed)?;
+        }
         let rows = match call {
             Control::DueHints(most) => {
                 client.query_typed("select tenant_id, id from control.due_hints($1)", &[(&most, Type::INT4)]).await

@@ -33,6 +33,7 @@ mod redis;
 mod requests;
 mod scene;
 mod sessions;
+mod sim;
 mod statements;
 mod sweep;
 mod tokens;
