@@ -36,7 +36,9 @@ impl Ingest {
     pub(super) async fn revision(&self, lease: &Lease, key: &str) -> Result<(), Stop> {
         let until = self.deadline();
         let bytes = self.fetch(lease, key).await?;
+        failpoint(failpoint::AFTER_FETCH);
         let plan = self.read(lease, bytes).await?;
+        failpoint(failpoint::AFTER_PARSE);
         let (held, begun) = {
             let tx = self.app.db.tenant(lease.tenant).await?;
             let held = keys::all(&tx).await?;
@@ -44,6 +46,7 @@ impl Ingest {
             tx.commit().await?;
             (held, begun)
         };
+        failpoint(failpoint::AFTER_PLAN);
         let mut stored = begun.ok_or(Stop::Fenced)?;
         let embedder = Embedder::resolve(&self.app, lease.tenant, &lease.embedding_model, &held)?;
         while stored < plan.chunks() {
@@ -51,7 +54,7 @@ impl Ingest {
                 return Err(Stop::Paused);
             }
             stored += self.batch(lease, &plan, &embedder, stored).await?;
-            failpoint(failpoint::AFTER_FIRST_BATCH);
+            failpoint(failpoint::AFTER_BATCH);
         }
         failpoint(failpoint::BEFORE_SWAP);
         let tx = self.app.db.tenant(lease.tenant).await?;
@@ -113,6 +116,7 @@ impl Ingest {
 
     async fn store(&self, lease: &Lease, batch: Result<Batch>, bill: Option<&Bill>) -> Result<(), Stop> {
         let batch = batch?;
+        failpoint(failpoint::BEFORE_BATCH);
         let tx = self.app.db.tenant(lease.tenant).await?;
         if !store::batch::store(&tx, lease, &batch).await? {
             return Err(Stop::Fenced);

@@ -6,7 +6,7 @@ mod build;
 mod compare;
 mod decide;
 mod events;
-mod failpoint;
+pub mod failpoint;
 mod plan;
 mod routes;
 mod signature;
@@ -140,6 +140,7 @@ impl Ingest {
             tx.finish(store::claim_hint(&tx, hint, LONGEST_PAUSE)).await?
         };
         let Some(key) = claimed else { return Ok(Outcome::Busy) };
+        failpoint(failpoint::AFTER_CLAIM);
         match events::claim(key) {
             Seen::Key { tenant: claimed, document, .. } if claimed == tenant.uuid() => {
                 self.look(tenant, document, Source::Sweep).await

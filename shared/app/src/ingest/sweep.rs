@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::compare::{Difference, compare, document};
+use super::failpoint::{self, failpoint};
 use super::{Ingest, Source, store};
 use crate::auth::TenantId;
 use crate::db::Control;
@@ -126,9 +127,12 @@ impl Ingest {
             tx.finish(store::sweep::purgeable(&tx)).await?
         };
         for (id, key) in dead {
+            failpoint(failpoint::BEFORE_PURGE);
             self.objects.delete(&key).await?;
+            failpoint(failpoint::AFTER_BYTES);
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::remove(&tx, id)).await?;
+            failpoint(failpoint::AFTER_PURGE);
             report.purged += 1;
         }
         Ok(())

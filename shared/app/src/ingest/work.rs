@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::build::{self, Stop};
 use super::decide::{Decision, MOST_ATTEMPTS, decide};
-use super::store::{self, Claim, Found};
+use super::failpoint::{self, failpoint};
+use super::store::{self, Claim, Found, Lease};
 use super::{Ingest, Source};
 use crate::auth::TenantId;
 use crate::documents;
@@ -60,7 +61,9 @@ impl Ingest {
                 },
                 (decision, head) => self.settle(&found, decision, head.as_ref()).await?,
             };
+            failpoint(failpoint::BEFORE_CONSUME);
             self.consume(&found, outcome, source).await?;
+            failpoint(failpoint::AFTER_CONSUME);
             tracing::info!(tenant = %tenant.uuid(), %document, ?outcome, "ingest.document looked at");
             return Ok(outcome);
         }
@@ -91,7 +94,10 @@ impl Ingest {
             Decision::Nothing | Decision::Build => return Ok(Outcome::Nothing),
             Decision::Busy => return Ok(Outcome::Busy),
             Decision::Tombstone => {
-                return match documents::delete(&self.app, found.tenant, found.document).await {
+                failpoint(failpoint::BEFORE_TOMBSTONE);
+                let deleted = documents::delete(&self.app, found.tenant, found.document).await;
+                failpoint(failpoint::AFTER_TOMBSTONE);
+                return match deleted {
                     Err(error) if error.kind != Kind::NotFound => Err(error),
                     _ => Ok(Outcome::Deleted),
                 };
@@ -145,26 +151,35 @@ impl Ingest {
             tx.finish(store::lease(&tx, claim)).await?
         };
         let lease = lease.ok_or(Stop::Fenced)?;
-        let stop = match self.revision(&lease, &found.key).await {
-            Ok(()) => return Ok(Outcome::Ready),
-            Err(stop) => stop,
-        };
-        let tx = self.app.db.tenant(found.tenant).await?;
-        match stop {
-            Stop::Fenced => Err(Stop::Fenced),
-            Stop::Changed | Stop::Paused => {
-                tx.finish(store::pause(&tx, lease.document, lease.epoch, 0)).await?;
-                Err(stop)
+        failpoint(failpoint::AFTER_LEASE);
+        match self.revision(&lease, &found.key).await {
+            Ok(()) => Ok(Outcome::Ready),
+            Err(Stop::Fenced) => Err(Stop::Fenced),
+            Err(stop) => {
+                failpoint(failpoint::BEFORE_END);
+                let ended = self.stopped(&lease, stop).await;
+                failpoint(failpoint::AFTER_END);
+                ended
             }
+        }
+    }
+
+    /// Says in the row why a build ended without a revision, and gives the lease back.
+    async fn stopped(&self, lease: &Lease, stop: Stop) -> Result<Outcome, Stop> {
+        let tx = self.app.db.tenant(lease.tenant).await?;
+        match stop {
             Stop::Failed(error) if lasting(&error) || lease.attempts >= MOST_ATTEMPTS => {
-                tracing::info!(document = %found.document, code = error.code(), cause = ?error, "ingest.document failed");
+                tracing::info!(document = %lease.document, code = error.code(), cause = ?error, "ingest.document failed");
                 let kept = tx.finish(store::fail(&tx, lease.document, lease.epoch, &lease.etag, &error)).await?;
                 if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
             }
-            Stop::Failed(error) => {
-                let pause = PAUSES[usize::from(lease.attempts > 1)];
+            stop => {
+                let pause = match &stop {
+                    Stop::Failed(_) => PAUSES[usize::from(lease.attempts > 1)],
+                    Stop::Fenced | Stop::Changed | Stop::Paused => 0,
+                };
                 tx.finish(store::pause(&tx, lease.document, lease.epoch, pause)).await?;
-                Err(Stop::Failed(error))
+                Err(stop)
             }
         }
     }
