@@ -120,6 +120,13 @@ impl Db {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
+    /// Forgets addresses without a credential whose bucket is full again; gives how many.
+    pub async fn forget_addresses(&self) -> Result<i32> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let rows = client.query_typed("select control.forget_addresses()", &[]).await.map_err(failed)?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
     /// Every tenant's id, for the operator; the app role sees none here.
     pub async fn every_tenant(&self) -> Result<Vec<Uuid>> {
         let client = self.pool.get().await.map_err(unavailable)?;
