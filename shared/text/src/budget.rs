@@ -29,6 +29,8 @@ pub mod limits {
     /// One row of a table, quotes and line ends and all, and one line of JSON Lines: what is held in memory at once.
     pub const CSV_ROW_BYTES: usize = 8 * 1024 * 1024;
     pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
+    /// The columns of a sheet, as many as the programs themselves allow.
+    pub const XLSX_COLUMNS: u32 = 16_384;
     pub const PDF_PAGES: u32 = 10_000;
 }
 

@@ -12,6 +12,7 @@ pub enum Format {
     Pdf,
     Docx,
     Pptx,
+    Xlsx,
     Epub,
     Markdown,
     Html,
@@ -28,6 +29,7 @@ impl Format {
             Self::Pdf => "pdf",
             Self::Docx => "docx",
             Self::Pptx => "pptx",
+            Self::Xlsx => "xlsx",
             Self::Epub => "epub",
             Self::Markdown => "markdown",
             Self::Html => "html",
@@ -41,7 +43,7 @@ impl Format {
 
     /// Whether every file of the format begins with the same bytes, so that a name alone means nothing.
     fn has_a_mark(self) -> bool {
-        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Epub)
+        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Xlsx | Self::Epub)
     }
 
     /// Whether it is read piece by piece, so that a file may be larger than memory.
@@ -118,9 +120,10 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
     let archive = archive::open(bytes)?;
-    const MAIN_PARTS: [(&str, Format); 3] = [
+    const MAIN_PARTS: [(&str, Format); 4] = [
         ("word/document.xml", Format::Docx),
         ("ppt/presentation.xml", Format::Pptx),
+        ("xl/workbook.xml", Format::Xlsx),
         ("META-INF/container.xml", Format::Epub),
     ];
     let found = MAIN_PARTS.iter().find(|(part, _)| archive.has(part));
@@ -169,6 +172,7 @@ fn by_extension(name: &str) -> Option<Format> {
         "pdf" => Format::Pdf,
         "docx" | "docm" => Format::Docx,
         "pptx" | "pptm" | "ppsx" => Format::Pptx,
+        "xlsx" | "xlsm" => Format::Xlsx,
         "epub" => Format::Epub,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "html" | "htm" | "xhtml" => Format::Html,
@@ -187,6 +191,7 @@ fn by_media_type(declared: &str) -> Option<Format> {
         "application/pdf" => Format::Pdf,
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
         "application/vnd.openxmlformats-officedocument.presentationml.presentation" => Format::Pptx,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Format::Xlsx,
         "application/epub+zip" => Format::Epub,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "text/html" | "application/xhtml+xml" => Format::Html,

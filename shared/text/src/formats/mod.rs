@@ -20,7 +20,12 @@ pub(crate) mod pptx;
 mod pptx_slide;
 mod table;
 pub(crate) mod text;
+pub(crate) mod xlsx;
+mod xlsx_dates;
+mod xlsx_formats;
+mod xlsx_sheet;
+mod xlsx_strings;
 mod xml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

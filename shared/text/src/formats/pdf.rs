@@ -84,7 +84,7 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
     pages.iter().flat_map(|page| &page.parts).for_each(|part| vocabulary.learn(part.text()));
     let mut blank = Vec::new();
     for page in &pages {
-        let start = writer.begin_page();
+        writer.begin_page(page.number);
         for part in &page.parts {
             writer.meter.node()?;
             match part {
@@ -99,10 +99,9 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
                 }
             }
         }
-        if writer.position() == start {
+        if !writer.end_page() {
             blank.push(page.number);
         }
-        writer.page(page.number, start);
     }
     if blank.len() == pages.len() {
         return Err(Error::new(ErrorKind::NoTextLayer, "The PDF has pages but no text: it is a scan or drawing."));

@@ -10,6 +10,7 @@ use crate::extract::{Extract, extract};
 
 mod epub;
 mod pptx;
+pub(crate) mod xlsx;
 mod xml;
 
 fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Extract, Error> {
