@@ -31,6 +31,13 @@ pub mod limits {
     pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
     /// The columns of a sheet, as many as the programs themselves allow.
     pub const XLSX_COLUMNS: u32 = 16_384;
+    /// Parts within parts and messages within messages.
+    pub const EML_DEPTH: usize = 16;
+    /// Parts side by side.
+    pub const EML_PARTS: usize = 10_000;
+    /// Headers of one message or part, and their bytes.
+    pub const EML_HEADERS: usize = 1_000;
+    pub const EML_HEADER_BYTES: usize = 256 * 1024;
     pub const PDF_PAGES: u32 = 10_000;
 }
 

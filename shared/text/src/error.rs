@@ -47,7 +47,7 @@ impl ErrorKind {
     fn hint(self) -> &'static str {
         match self {
             Self::UnsupportedType => {
-                "Upload a PDF, DOCX, PPTX, XLSX, EPUB, Markdown, HTML, CSV, JSON or plain text file."
+                "Upload a PDF, DOCX, PPTX, XLSX, EPUB, EML, Markdown, HTML, CSV, JSON or plain text file."
             }
             Self::EmptyFile => "Check that the file holds text, then upload it again.",
             Self::TooLarge => "Split the document into smaller files and upload them one by one.",

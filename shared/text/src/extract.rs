@@ -70,6 +70,7 @@ pub(crate) fn whole(bytes: &[u8], format: Format, declared: Option<&str>, writer
         Format::Pptx => formats::pptx::read(bytes, writer),
         Format::Xlsx => formats::xlsx::read(bytes, writer),
         Format::Epub => formats::epub::read(bytes, writer),
+        Format::Eml => formats::eml::read(bytes, writer),
         Format::Markdown => formats::markdown::read(bytes, writer),
         Format::Html => formats::html::read(bytes, declared, writer),
         Format::Json => formats::json::read(bytes, writer),

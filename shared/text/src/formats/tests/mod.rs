@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::extract::{Extract, extract};
 
+mod eml;
 mod epub;
 mod pptx;
 pub(crate) mod xlsx;
