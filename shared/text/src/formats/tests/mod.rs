@@ -10,6 +10,7 @@ use crate::extract::{Extract, extract};
 
 mod eml;
 mod epub;
+mod pdf;
 mod pptx;
 pub(crate) mod xlsx;
 mod xml;
