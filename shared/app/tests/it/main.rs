@@ -41,4 +41,5 @@ mod usage;
 mod usage_doors;
 mod usage_race;
 mod walls;
+mod wire;
 mod world;
