@@ -31,7 +31,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_conversations",
     "0005_control",
     "0006_limits",
-    "0010_fairness"
+    "0007_postings",
+    "0010_fairness",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -71,11 +71,11 @@ pub async fn whole(admin: &Admin, id: &str) {
     let sql = "select d.planned_chunks::int8,
                  (select count(*) from chunk c where c.document_id = d.id and c.revision = d.current_revision),
                  (select count(*) from embedding e where e.document_id = d.id and e.revision = d.current_revision),
-                 (select count(distinct p.ordinal) from posting p where p.document_id = d.id and p.revision = d.current_revision),
+                 (select count(distinct q.one >> 32) from posting p, unnest(p.postings) as q (one) where p.document_id = d.id and p.revision = d.current_revision),
                  (select sum(s.chunks)::int8 from collection_delta s where s.collection_id = d.collection_id),
                  d.current_length,
                  (select sum(s.length)::int8 from collection_delta s where s.collection_id = d.collection_id),
-                 (select sum(p.tf)::int8 from posting p where p.document_id = d.id and p.revision = d.current_revision)
+                 (select sum((q.one >> 16) & 65535)::int8 from posting p, unnest(p.postings) as q (one) where p.document_id = d.id and p.revision = d.current_revision)
                from document d where d.id = $1";
     let row = admin.query_one(sql, &[&id]).await.unwrap();
     let numbers: Vec<i64> = (0..8).map(|at| row.get(at)).collect();

@@ -29,6 +29,7 @@ mod matrix;
 mod mutation;
 mod pgbouncer;
 mod population;
+mod postings;
 mod redis;
 mod requests;
 mod scene;
