@@ -62,24 +62,22 @@ fn misdeed(name: &str) -> String {
 #[tokio::test]
 async fn a_reader_that_does_harm_costs_its_document_and_nobody_else() {
     let mut scene = Scene::new().await;
-    for (name, code) in [
-        ("memory", "limit_exceeded"),
-        ("processor", "limit_exceeded"),
-        ("output", "limit_exceeded"),
-        ("panic", "corrupt"),
-        ("abort", "corrupt"),
-        ("stack", "corrupt"),
-        ("sleep", "timeout"),
+    for (name, codes) in [
+        ("memory", &["limit_exceeded"][..]),
+        // On a busy machine its time is up before it had its share of the processor.
+        ("processor", &["limit_exceeded", "timeout"]),
+        ("output", &["limit_exceeded"]),
+        ("panic", &["corrupt"]),
+        ("abort", &["corrupt"]),
+        ("stack", &["corrupt"]),
+        ("sleep", &["timeout"]),
     ] {
         let (document, batch) = scene.uploaded(&misdeed(name)).await;
         let answer = scene.worker.invoke(batch).await;
         let shown = scene.shown(&document).await;
         let log = scene.worker.process.log();
-        assert_eq!(
-            (&shown["status"], &shown["error"]["code"]),
-            (&json!("failed"), &json!(code)),
-            "{name}: {shown}\n{log}"
-        );
+        let code = shown["error"]["code"].as_str().unwrap_or_default();
+        assert!(shown["status"] == "failed" && codes.contains(&code), "{name}: {shown}\n{log}");
         assert_eq!(answer, json!({ "batchItemFailures": [] }), "{name}: nothing is to be delivered again");
         assert_eq!(shown["chunks"], 0, "{name}");
     }
@@ -162,6 +160,12 @@ async fn every_binary_that_ingests_is_a_reader_within_its_walls() {
         let (status, spool) = read(&binary, json.as_bytes(), little);
         assert_eq!(status.signal(), Some(6), "{name}: {status} {spool}");
         assert!(!spool.contains(r#"{"end":"#), "{name}");
+
+        // A door that only the builds of tests have; the wall behind it is the same in all of them.
+        if binary.ends_with("lambda-ingest") {
+            let (status, _) = read(&binary, misdeed("processor").as_bytes(), json!({ "seconds": 0 }));
+            assert_eq!(status.signal(), Some(24), "{name}: {status}");
+        }
 
         // Nobody who asked: nobody who waits.
         assert_eq!(read(&binary, book.as_bytes(), json!({ "parent": 1 })).0.code(), Some(4), "{name}");
