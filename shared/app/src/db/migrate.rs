@@ -31,7 +31,9 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_conversations",
     "0005_control",
     "0006_limits",
-    "0008_versions"
+    "0007_postings",
+    "0008_versions",
+    "0010_fairness",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -9,7 +9,7 @@ use futures_util::future::join;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Door, Param, failed};
+use super::{Door, Param, VectorTypes, failed};
 use crate::auth::TenantId;
 use crate::error::{Error, Result};
 
@@ -22,7 +22,7 @@ pub struct TenantTx {
     /// Given back to the pool when the commit was answered, however long the transaction's variable lives.
     client: Mutex<Option<Arc<Object>>>,
     tenant: TenantId,
-    vector: Type,
+    vectors: VectorTypes,
     door: Door,
     begun: AtomicBool,
     closed: AtomicBool,
@@ -31,9 +31,9 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(super) fn new(client: Object, tenant: TenantId, vector: Type, door: Door) -> TenantTx {
+    pub(super) fn new(client: Object, tenant: TenantId, vectors: VectorTypes, door: Door) -> TenantTx {
         let [begun, closed, one_trip] = [const { AtomicBool::new(false) }; 3];
-        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vector, door, begun, closed, one_trip }
+        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vectors, door, begun, closed, one_trip }
     }
 
     pub fn tenant(&self) -> TenantId {
@@ -48,7 +48,7 @@ impl TenantTx {
         let sql = self.door.rewrite(sql);
         let tenant = self.tenant.uuid();
         let mut typed: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&tenant, Type::UUID)];
-        typed.extend(params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type(&self.vector))));
+        typed.extend(params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type(&self.vectors))));
         if self.begun.swap(true, Ordering::Relaxed) {
             return self.send(&client, &sql, &typed).await;
         }

@@ -176,7 +176,7 @@ impl Ingest {
             }
             Difference::Look(id) => {
                 report.looked += 1;
-                super::settled(self.look(tenant, id, Source::Sweep).await);
+                super::due::settled(self.look(tenant, id, Source::Sweep).await);
             }
         }
     }

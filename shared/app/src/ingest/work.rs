@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::build::{self, Stop};
 use super::decide::{Decision, MOST_ATTEMPTS, decide};
 use super::failpoint::{self, failpoint};
+use super::sandbox::STALLED;
 use super::store::{self, Claim, Found, Lease};
 use super::{Ingest, Source};
 use crate::auth::TenantId;
@@ -58,7 +59,7 @@ impl Ingest {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(&found, source, error).await),
             };
-            let outcome = match (decide(&found.state, head.as_ref(), self.app.limits.upload_bytes), &head) {
+            let outcome = match (decide(&found.state, head.as_ref(), self.most(&found)), &head) {
                 (Decision::Build, Some(head)) => match self.build(&found, head).await {
                     Err(Stop::Changed) => continue,
                     Err(Stop::Fenced) => Outcome::Fenced,
@@ -83,15 +84,19 @@ impl Ingest {
         let later = async {
             self.hint(found.tenant, &found.key, source, PAUSES[1]).await?;
             if found.state.leased {
-                return Ok(false);
+                return Ok(());
             }
             let tx = self.app.db.tenant(found.tenant).await?;
-            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await
+            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await.map(|_| ())
         };
         if let Err(cause) = later.await {
             tracing::warn!(document = %found.document, ?cause, "ingest.document could not be put off; its lease runs out instead");
         }
         error
+    }
+
+    fn most(&self, found: &Found) -> u64 {
+        self.app.limits.file_bytes(&found.filename, found.content_type.as_deref())
     }
 
     /// Everything that needs no bytes.
@@ -114,9 +119,9 @@ impl Ingest {
                 tx.finish(store::wait(&tx, found.document, found.epoch)).await?;
                 return Ok(Outcome::Waiting);
             }
-            Decision::TooLarge => build::too_large(self.app.limits.upload_bytes),
+            Decision::TooLarge => build::too_large(self.most(found)),
             Decision::GiveUp => Error::new(
-                Kind::Document("ingest_stalled"),
+                Kind::Document(STALLED),
                 format!("Reading the document was begun {MOST_ATTEMPTS} times and never ended."),
             )
             .hint("Simplify or split the document and upload it again, or complete the upload again to retry."),
@@ -145,16 +150,8 @@ impl Ingest {
 
     /// Takes the lease, builds, and says in the row how it ended.
     async fn build(&self, found: &Found, head: &Head) -> Result<Outcome, Stop> {
-        let size = i64::try_from(head.size).map_err(Error::internal)?;
         let seconds = self.settings.lease_seconds;
-        let claim = Claim {
-            document: found.document,
-            epoch: found.epoch,
-            owner: self.app.clock.uuid(),
-            seconds,
-            etag: &head.etag,
-            size,
-        };
+        let claim = Claim { document: found.document, epoch: found.epoch, owner: self.app.clock.uuid(), seconds, head };
         let lease = {
             let tx = self.app.db.tenant(found.tenant).await?;
             tx.finish(store::lease(&tx, claim)).await?
@@ -176,30 +173,33 @@ impl Ingest {
     /// Says in the row why a build ended without a revision, and gives the lease back.
     async fn stopped(&self, lease: &Lease, stop: Stop) -> Result<Outcome, Stop> {
         let tx = self.app.db.tenant(lease.tenant).await?;
-        match stop {
-            Stop::Failed(error) if lasting(&error) || lease.attempts >= MOST_ATTEMPTS => {
-                tracing::info!(document = %lease.document, code = error.code(), cause = ?error, "ingest.document failed");
-                let kept = tx.finish(store::fail(&tx, lease.document, lease.epoch, &lease.etag, &error)).await?;
-                if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
-            }
-            stop => {
-                let pause = match &stop {
-                    Stop::Failed(_) => PAUSES[usize::from(lease.attempts > 1)],
-                    Stop::Fenced | Stop::Changed | Stop::Paused => 0,
-                };
-                tx.finish(store::pause(&tx, lease.document, lease.epoch, pause)).await?;
-                Err(stop)
+        let pause = match &stop {
+            Stop::Failed(error) if lasting(error) => None,
+            Stop::Failed(_) => Some(PAUSES[usize::from(lease.attempts > 1)]),
+            Stop::Fenced | Stop::Changed | Stop::Paused => Some(0),
+        };
+        if let Some(seconds) = pause {
+            let attempts = store::pause(&tx, lease.document, lease.epoch, seconds).await?;
+            // What was stored meanwhile is progress, after which the counting begins anew.
+            let spent = attempts.is_some_and(|attempts| attempts >= MOST_ATTEMPTS);
+            if !spent || !matches!(stop, Stop::Failed(_)) {
+                tx.commit().await?;
+                return Err(stop);
             }
         }
+        let Stop::Failed(error) = stop else { return Err(stop) };
+        tracing::info!(document = %lease.document, code = error.code(), cause = ?error, "ingest.document failed");
+        let kept = store::fail(&tx, lease.document, lease.epoch, &lease.head.etag, &error).await?;
+        tx.commit().await?;
+        if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
     }
 }
 
 /// Whether the same bytes would fail the same way again.
 fn lasting(error: &Error) -> bool {
     match &error.kind {
-        Kind::Document(_) | Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::SpendCap | Kind::NotConfigured => {
-            true
-        }
+        Kind::Document(code) => *code != STALLED,
+        Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::SpendCap | Kind::NotConfigured => true,
         Kind::Provider(_) => !error.retryable(),
         _ => false,
     }

@@ -421,7 +421,12 @@ impl Scene {
         let tenant = actor.tenant().uuid();
         let talk = format!("talk-{}", handle(PASSIVE));
         let kept: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&tenant, &actor.documents];
-        self.admin.execute("delete from document where tenant_id = $1 and id <> all($2)", kept).await.unwrap();
+        for sql in [
+            "delete from document where tenant_id = $1 and id <> all($2)",
+            "delete from posting where tenant_id = $1 and document_id <> all($2)",
+        ] {
+            self.admin.execute(sql, kept).await.unwrap();
+        }
         let kept: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&tenant, &talk];
         self.admin.execute("delete from conversation where tenant_id = $1 and client_id = $2", kept).await.unwrap();
         for sql in [

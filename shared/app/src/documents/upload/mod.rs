@@ -68,7 +68,7 @@ impl Wanted {
 pub async fn create(app: &App, tenant: TenantId, new: &NewDocument, attempt: Option<&Attempt>) -> Result<Once<Placed>> {
     let filename = name::clean(&new.filename)?;
     name::accept(&filename, new.content_type.as_deref())?;
-    admit_size(new.size, app.limits.upload_bytes)?;
+    admit_size(new.size, app.limits.file_bytes(&filename, new.content_type.as_deref()))?;
     let new = NewDocument { filename, ..new.clone() };
     let id = app.clock.uuid();
     let tx = app.db.tenant(tenant).await?;
@@ -157,7 +157,7 @@ fn admit_size(size: u64, limit: u64) -> Result<()> {
             Kind::PayloadTooLarge,
             format!("The file has {size} bytes; the limit is {limit} bytes."),
         )
-        .hint("Split the document, or ask the operator to raise MAX_UPLOAD_BYTES."));
+        .hint("Split the document, or ask the operator to raise MAX_UPLOAD_BYTES or MAX_STREAM_BYTES."));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The sweep's statements: what is compared with the bucket, and what nobody reads any more.
 
+use futures_util::future::join;
 use uuid::Uuid;
 
 use crate::db::TenantTx;
@@ -139,11 +140,13 @@ pub async fn forget_upload(tx: &TenantTx, document: Uuid) -> Result<bool> {
     Ok(tx.execute(sql, &[&document]).await? > 0)
 }
 
-/// Chunks, vectors and postings go with the row.
+/// Chunks and vectors go with the row, postings after it: a worker that stores some holds the row until they are in.
 pub async fn remove(tx: &TenantTx, document: Uuid) -> Result<()> {
-    tx.execute("delete from document where tenant_id = $1 and id = $2 and deleted_at is not null", &[&document])
-        .await
-        .map(|_| ())
+    let row = "delete from document where tenant_id = $1 and id = $2 and deleted_at is not null";
+    let postings = "delete from posting p where p.tenant_id = $1 and p.document_id = $2
+                      and not exists (select from document d where d.tenant_id = $1 and d.id = $2)";
+    let (row, postings) = join(tx.execute(row, &[&document]), tx.execute(postings, &[&document])).await;
+    row.and(postings).map(|_| ())
 }
 
 pub async fn supersede(tx: &TenantTx) -> Result<usize> {
