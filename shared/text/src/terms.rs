@@ -32,7 +32,8 @@ const TERM_CHARACTERS: usize = 64;
 /// scripts that do not separate words.
 pub fn terms(text: &str) -> Vec<String> {
     let text: String = text.nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }).collect();
-    let words: Vec<&str> = text.unicode_words().collect();
+    // A mark without a letter to stand on takes the space before it into its word.
+    let words: Vec<&str> = text.unicode_words().map(str::trim_start).collect();
     let lower: Vec<String> = words.iter().take(400).map(|word| word.to_lowercase()).collect();
     let stemming = Stemming::new(language::of_latin(lower.iter().map(String::as_str)));
     let mut terms = Vec::with_capacity(words.len());
