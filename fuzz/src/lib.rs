@@ -4,8 +4,8 @@
 use std::io::{Cursor, Write};
 
 use docent_text::{
-    Budget, ChunkOptions, Error, Extract, Format, Heading, Page, chunk, embed_input, estimate_tokens, extract, hash,
-    sentences, term_counts, terms,
+    Budget, ChunkOptions, Extract, Format, Heading, Page, Piece, ReadOptions, chunk, embed_input, estimate_tokens,
+    extract, hash, sentences, term_counts, terms,
 };
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -19,16 +19,42 @@ const OPTIONS: ChunkOptions = ChunkOptions { target_chars: 40, max_chars: 60 };
 
 /// Reads a file of that name and checks what comes out of it.
 pub fn read(name: &str, bytes: &[u8]) {
-    verdict(extract(bytes, name, None, &budget()));
+    verdict(name, None, bytes);
 }
 
-fn verdict(outcome: Result<Extract, Error>) {
-    match outcome {
-        Ok(extract) => {
+fn verdict(name: &str, declared: Option<&str>, bytes: &[u8]) {
+    let whole = extract(bytes, name, declared, &budget());
+    let mut pieces = Vec::new();
+    let options = ReadOptions { budget: budget(), chunks: OPTIONS };
+    let summary = docent_text::read(Cursor::new(bytes), name, declared, &options, &mut |piece| {
+        pieces.push(piece);
+        Ok(())
+    });
+    match (whole, summary) {
+        (Ok(extract), Ok(summary)) => {
             assert!(!extract.text.trim().is_empty(), "a document without text was accepted");
             check(&extract, &OPTIONS);
+            assert_eq!((summary.format, summary.chunks as usize), (extract.format, pieces.len()));
+            check_pieces(&extract, &pieces);
         }
-        Err(error) => assert!(!error.to_string().is_empty() && !error.hint().is_empty()),
+        // What is read in pieces may end later than what is read at once, and by another limit, but it ends.
+        (whole, summary) => {
+            for error in [whole.err(), summary.err()].into_iter().flatten() {
+                assert!(!error.to_string().is_empty() && !error.hint().is_empty());
+            }
+        }
+    }
+}
+
+/// Reading piece by piece gives what reading at once gives.
+fn check_pieces(extract: &Extract, pieces: &[Piece]) {
+    let chunks = chunk(extract, &OPTIONS);
+    assert_eq!(chunks.len(), pieces.len());
+    for (chunk, piece) in chunks.iter().zip(pieces) {
+        assert_eq!(piece.text, extract.text[chunk.start..chunk.end]);
+        assert_eq!((piece.ordinal, piece.start, piece.end), (chunk.ordinal, chunk.start as u64, chunk.end as u64));
+        assert_eq!((piece.page_first, piece.page_last), (chunk.page_first, chunk.page_last));
+        assert_eq!((&piece.heading_path, piece.tokens), (&chunk.heading_path, chunk.tokens));
     }
 }
 
@@ -145,7 +171,7 @@ pub fn charset(bytes: &[u8]) {
         Some("text/html;charset"),
     ];
     let Some((&first, rest)) = bytes.split_first() else { return };
-    verdict(extract(rest, "a.txt", DECLARED[usize::from(first) % DECLARED.len()], &budget()));
+    verdict("a.txt", DECLARED[usize::from(first) % DECLARED.len()], rest);
 }
 
 /// Builds an extract of the input itself: form feeds end pages, lines that begin with `#` are headings.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use docent_llm::{Endpoint, LocalModel, Transport};
+use docent_text::{Analyzer, hash};
 
 use crate::App;
 use crate::auth::TenantId;
@@ -38,7 +39,7 @@ impl Embedder {
     /// `name` is `hash-384`, the local model's own name, or `provider/model` with one of the tenant's keys.
     pub fn resolve(app: &App, tenant: TenantId, name: &str, keys: &[Sealed]) -> Result<Embedder> {
         let model = match (name, &app.llm.local, name.split_once('/')) {
-            (docent_text::hash::MODEL, _, _) => Model::Hash,
+            (hash::MODEL, _, _) => Model::Hash,
             (_, Some(local), _) if local.model() == name => Model::Local(local.clone()),
             (_, _, Some((provider, model))) => {
                 let account = keys::account(app, tenant, provider, keys)?;
@@ -68,7 +69,10 @@ impl Embedder {
     /// One unit vector per input, in order, with the tokens that a provider bills for it.
     async fn embed(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
         match &self.model {
-            Model::Hash => Ok((inputs.iter().map(|input| docent_text::hash::embed(input)).collect(), 0)),
+            Model::Hash => {
+                let mut analyzer = Analyzer::default();
+                Ok((inputs.iter().map(|input| hash::embed_with(&mut analyzer, input)).collect(), 0))
+            }
             Model::Local(local) => {
                 let local = local.clone();
                 // Number crunching would hold up every other request of this thread.
@@ -130,7 +134,7 @@ impl Embedder {
     /// say nothing about meaning.
     pub fn relevance_floor(&self) -> Option<f64> {
         match self.name.as_str() {
-            docent_text::hash::MODEL => None,
+            hash::MODEL => None,
             "minilm-l6-v2" => Some(0.35),
             _ => Some(0.30),
         }

@@ -67,7 +67,8 @@ impl Analyzer {
     /// Each term in order, and whether it is too common to say what a text is about.
     pub(crate) fn analyze(&mut self, text: &str) -> Vec<(Cow<'_, str>, bool)> {
         let text = normal(text);
-        let words: Vec<&str> = text.unicode_words().collect();
+        // A mark without a letter to stand on takes the space before it into its word.
+        let words: Vec<&str> = text.unicode_words().map(str::trim_start).collect();
         let language = self.learn(&words);
         let mut found = Vec::with_capacity(words.len() + words.len() / 4);
         let mut run = Run::default();

@@ -49,6 +49,12 @@ pub mod limits {
     pub const PDF_OUTPUT_BYTES: u64 = 512 * 1024 * 1024;
     /// Operators of one page that show text; the parser keeps a kilobyte for each.
     pub const PDF_PAGE_RUNS: u64 = 100_000;
+    /// Bytes of the strings that they show.
+    pub const PDF_PAGE_TEXT_BYTES: u64 = 4 * 1024 * 1024;
+    /// Upright and level lines of one page: the parser compares each with each, 10,000 take it two seconds.
+    pub const PDF_PAGE_RULES: u64 = 8_000;
+    /// Trailers, of which each change that was appended to a file brings one.
+    pub const PDF_REVISIONS: usize = 1_000;
     /// Codes of one map from codes to text. There are 65,536 of two bytes.
     pub const PDF_MAP_CODES: u64 = 1_000_000;
     /// Hexadecimal digits of one code or of what it stands for, which is a character, a ligature or a word.
@@ -57,6 +63,8 @@ pub mod limits {
     pub const PDF_TREE_DEPTH: usize = 256;
     /// Leaves of one tree, each as often as it is reached.
     pub const PDF_TREE_LEAVES: u64 = 1_000_000;
+    /// Forms that a form draws, with all that these draw.
+    pub const PDF_FORM_LEAVES: u64 = 10_000;
 }
 
 /// The allowance for one document.

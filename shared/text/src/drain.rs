@@ -1,6 +1,6 @@
 //! Text that is cut into chunks and let go while its document is still being read.
 
-use crate::chunk::{Chunk, ChunkOptions, HORIZON, View, ancestors, cut};
+use crate::chunk::{Chunk, ChunkOptions, HORIZON, View, cut, headings_above};
 use crate::error::Error;
 use crate::extract::{Heading, Page};
 use crate::read::Piece;
@@ -48,15 +48,13 @@ impl<'a> Drain<'a> {
         for chunk in chunks.into_iter().take(kept_from) {
             self.hand_out(text, chunk)?;
         }
+        self.above = headings_above(&View { text, pages, headings, above: &self.above }, cut_at);
+        headings.drain(..headings.partition_point(|heading| heading.start < cut_at));
         text.drain(..cut_at);
         pages.retain(|page| page.end > cut_at);
         for page in pages.iter_mut() {
             (page.start, page.end) = (page.start.saturating_sub(cut_at), page.end - cut_at);
         }
-        let gone = headings.partition_point(|heading| heading.start < cut_at);
-        let path = ancestors(headings[..gone].iter().rev().chain(self.above.iter().rev()));
-        self.above = path.into_iter().rev().cloned().collect();
-        headings.drain(..gone);
         headings.iter_mut().for_each(|heading| heading.start -= cut_at);
         self.base += cut_at as u64;
         Ok(cut_at)

@@ -15,7 +15,6 @@ mod formats;
 pub mod hash;
 mod language;
 mod leash;
-mod pauses;
 mod read;
 mod sentences;
 mod terms;

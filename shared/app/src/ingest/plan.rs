@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use docent_text::Piece;
+use docent_text::{Analyzer, Piece};
 use sha2::{Digest, Sha256};
 
 use super::spool::{self, Record, Records};
@@ -102,20 +102,21 @@ impl Plan {
         let Some(mark) = self.marks.get(wanted.start / STRIDE) else { return Ok(Vec::new()) };
         let mut records = Records::new(At { file: &self.spool, offset: *mark });
         let mut rows = Vec::with_capacity(wanted.len());
+        let mut analyzer = Analyzer::default();
         for ordinal in wanted.start / STRIDE * STRIDE..wanted.end {
             let line = records.line()?.ok_or_else(spool::broken)?;
             if ordinal < wanted.start {
                 continue;
             }
             match spool::record(line)? {
-                Record::Piece(piece) => rows.push(self.row(piece)),
+                Record::Piece(piece) => rows.push(self.row(piece, &mut analyzer)),
                 _ => return Err(spool::broken()),
             }
         }
         Ok(rows)
     }
 
-    fn row(&self, piece: Piece) -> Row {
+    fn row(&self, piece: Piece, analyzer: &mut Analyzer) -> Row {
         let heading_path: Vec<String> = piece.heading_path.iter().map(|heading| storable(heading)).collect();
         let input = docent_text::embed_input(self.title.as_deref(), &heading_path, &piece.text);
         Row {
@@ -124,7 +125,7 @@ impl Plan {
             page_last: piece.page_last.map(small),
             span: (piece.start as i64, piece.end as i64),
             tokens: small(piece.tokens),
-            terms: docent_text::term_counts(&input),
+            terms: analyzer.counts(&input),
             heading_path,
             input,
             text: piece.text,

@@ -1,8 +1,13 @@
 //! Text cut into chunks that can be cited: each is an exact slice, begun and ended where the text itself pauses.
 
 mod bounds;
+mod tokens;
+
+use std::ops::Range;
 
 use bounds::{Bound, Strength};
+
+pub use tokens::estimate_tokens;
 
 use crate::extract::{Extract, Heading, Page};
 
@@ -55,12 +60,13 @@ pub(crate) fn cut(view: &View, options: &ChunkOptions) -> Vec<Chunk> {
     let max_chars = options.max_chars.max(1);
     let target = options.target_chars.clamp(1, max_chars);
     let bounds = bounds::find(view, max_chars);
+    let parents = parents(view.headings);
     let mut chunks = Vec::new();
     let mut from = 0;
     while from + 1 < bounds.len() {
         let until = best_end(&bounds, from, target, max_chars);
         let (start, end) = (bounds[from].at, bounds[until].at);
-        push_trimmed(view, start, end, &mut chunks);
+        push_trimmed(view, &parents, start..end, &mut chunks);
         from = until;
     }
     chunks
@@ -73,23 +79,6 @@ pub fn embed_input(title: Option<&str>, heading_path: &[String], text: &str) -> 
     path.retain(|part| !part.trim().is_empty());
     path.dedup();
     if path.is_empty() { text.to_owned() } else { format!("{}\n\n{text}", path.join(" > ")) }
-}
-
-/// A cheap estimate of model tokens: four ASCII characters, two of another alphabet or one ideograph each make
-/// one. It lies within about 20 % for prose; budgets that must hold need a margin.
-pub fn estimate_tokens(text: &str) -> u32 {
-    if text.is_ascii() {
-        return u32::try_from(text.len().div_ceil(4)).unwrap_or(u32::MAX);
-    }
-    let quarters: u64 = text
-        .chars()
-        .map(|character| match character {
-            '\0'..='\u{7F}' => 1,
-            '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{20000}'..='\u{3FFFF}' => 4,
-            _ => 2,
-        })
-        .sum();
-    u32::try_from(quarters.div_ceil(4)).unwrap_or(u32::MAX)
 }
 
 /// How many of the longest chunks one looks ahead for the end of a section.
@@ -136,8 +125,9 @@ fn section_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -
     bounds.len() - 1
 }
 
-fn push_trimmed(view: &View, start: usize, end: usize, chunks: &mut Vec<Chunk>) {
-    let slice = &view.text[start..end];
+fn push_trimmed(view: &View, parents: &[Option<usize>], range: Range<usize>, chunks: &mut Vec<Chunk>) {
+    let start = range.start;
+    let slice = &view.text[range];
     let trimmed = slice.trim();
     if trimmed.is_empty() {
         return;
@@ -151,7 +141,7 @@ fn push_trimmed(view: &View, start: usize, end: usize, chunks: &mut Vec<Chunk>) 
         end,
         page_first: pages.first().map(|page| page.number),
         page_last: pages.last().map(|page| page.number),
-        heading_path: heading_path(view, start, end),
+        heading_path: heading_path(view, parents, start..end),
         tokens: estimate_tokens(trimmed),
     });
 }
@@ -167,33 +157,53 @@ fn pages_of(pages: &[Page], start: usize, end: usize) -> &[Page] {
     overlapping.get(skip..keep).unwrap_or_default()
 }
 
-fn heading_path(view: &View, start: usize, end: usize) -> Vec<String> {
+fn heading_path(view: &View, parents: &[Option<usize>], chunk: Range<usize>) -> Vec<String> {
     let headings = view.headings;
-    let mut above = headings.partition_point(|heading| heading.start <= start);
+    let mut above = headings.partition_point(|heading| heading.start <= chunk.start);
     // A title directly followed by deeper headings: the text under them is what the chunk is about.
     while let (Some(last), Some(next)) = (above.checked_sub(1).and_then(|at| headings.get(at)), headings.get(above)) {
         let last_end = last.start + last.title.len();
         let adjacent = view.text.get(last_end..next.start).is_some_and(|gap| gap.trim().is_empty());
-        if !adjacent || next.start >= end || next.level <= last.level || last.start < start {
+        if !adjacent || next.start >= chunk.end || next.level <= last.level || last.start < chunk.start {
             break;
         }
         above += 1;
     }
-    let path = ancestors(headings[..above].iter().rev().chain(view.above.iter().rev()));
-    path.into_iter().rev().map(|heading| heading.title.clone()).collect()
+    let path = path(view, parents, above.checked_sub(1));
+    path.into_iter().map(|heading| heading.title.clone()).collect()
 }
 
-/// Of headings that are given from the last to the first, those that stand above the last, and itself.
-pub(crate) fn ancestors<'h>(headings: impl Iterator<Item = &'h Heading>) -> Vec<&'h Heading> {
-    let mut path: Vec<&Heading> = Vec::new();
-    for heading in headings {
-        let level = path.last().map_or(u8::MAX, |deeper| deeper.level);
-        if level <= 1 {
-            break;
+/// For each heading the one that it stands under.
+fn parents(headings: &[Heading]) -> Vec<Option<usize>> {
+    let mut parents = Vec::with_capacity(headings.len());
+    let mut open: Vec<usize> = Vec::new();
+    for (at, heading) in headings.iter().enumerate() {
+        while open.last().is_some_and(|&above| headings[above].level >= heading.level) {
+            open.pop();
         }
-        if heading.level < level {
-            path.push(heading);
-        }
+        parents.push(open.last().copied());
+        open.push(at);
     }
+    parents
+}
+
+/// The headings above a place whose last heading is `last`, outermost first.
+fn path<'v>(view: &View<'v>, parents: &[Option<usize>], last: Option<usize>) -> Vec<&'v Heading> {
+    let mut path: Vec<&Heading> = Vec::new();
+    let mut next = last;
+    while let Some(at) = next {
+        path.extend(view.headings.get(at));
+        next = parents.get(at).copied().flatten();
+    }
+    let level = path.last().map_or(u8::MAX, |outermost| outermost.level);
+    path.extend(view.above.iter().rev().filter(|heading| heading.level < level));
+    path.reverse();
     path
+}
+
+/// The headings under which a segment stands that begins at `from`.
+pub(crate) fn headings_above(view: &View, from: usize) -> Vec<Heading> {
+    let before = view.headings.partition_point(|heading| heading.start < from);
+    let parents = parents(view.headings);
+    path(view, &parents, before.checked_sub(1)).into_iter().cloned().collect()
 }

@@ -18,6 +18,7 @@ pub(crate) mod json_lines;
 pub(crate) mod markdown;
 mod opc;
 pub(crate) mod pdf;
+mod pdf_content;
 mod pdf_guard;
 mod pdf_repair;
 mod pdf_scan;

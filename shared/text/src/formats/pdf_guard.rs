@@ -6,6 +6,7 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
+use super::pdf_content::{self, Cost};
 use super::pdf_scan::{self, Nesting, contains, refs};
 use super::pdf_tree;
 use crate::budget::{Meter, limits};
@@ -14,7 +15,8 @@ use crate::error::Error;
 pub(crate) fn check(bytes: &[u8], meter: &Meter) -> Result<(), Error> {
     let mut guard = Guard { meter, unpacked: 0, streams: HashMap::new(), objects: Objects::default() };
     guard.file(bytes)?;
-    pdf_tree::check(&guard.objects.kids)?;
+    pdf_tree::check(&guard.objects.kids, limits::PDF_TREE_LEAVES)?;
+    pdf_tree::check(&guard.objects.forms, limits::PDF_FORM_LEAVES)?;
     guard.pages()
 }
 
@@ -23,16 +25,11 @@ pub(crate) fn check(bytes: &[u8], meter: &Meter) -> Result<(), Error> {
 pub(super) struct Objects {
     /// The children of page, field, name and number trees.
     pub(super) kids: HashMap<u32, Vec<u32>>,
+    /// Forms that a form draws, each as often as it does, where its dictionary names them itself.
+    pub(super) forms: HashMap<u32, Vec<u32>>,
     pub(super) contents: Vec<Vec<u32>>,
     /// Objects that are nothing but arrays of others.
     pub(super) arrays: HashMap<u32, Vec<u32>>,
-}
-
-/// What drawing a stream costs.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    bytes: u64,
-    runs: u64,
 }
 
 struct Guard<'m, 'b> {
@@ -47,6 +44,7 @@ impl Guard<'_, '_> {
     fn file(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut nesting = Nesting::default();
         let (mut at, mut number, mut begun) = (0, 0, 0);
+        let mut revisions = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             at += match rest[0] {
@@ -64,6 +62,16 @@ impl Guard<'_, '_> {
                     6
                 }
                 b'e' if rest.starts_with(b"endstream") => 9,
+                b't' if rest.starts_with(b"trailer") => {
+                    revisions += 1;
+                    if revisions > limits::PDF_REVISIONS {
+                        return Err(Error::limit(format!(
+                            "The PDF was changed more than {} times.",
+                            limits::PDF_REVISIONS
+                        )));
+                    }
+                    7
+                }
                 b's' if rest.starts_with(b"stream") => {
                     nesting = Nesting::default();
                     6 + self.stream(number, &bytes[begun..at], &rest[6..])?
@@ -123,6 +131,10 @@ impl Guard<'_, '_> {
             held = self.inflate(source)?;
         }
         let data = if held.is_empty() { data } else { &held };
+        if contains(dictionary, b"/RunLengthDecode") || contains(dictionary, b"/RL") {
+            // What these unpack to is counted, not unpacked: text is never packed like this.
+            self.unpacked(pdf_scan::run_lengths(data))?;
+        }
         if contains(dictionary, b"/ObjStm") {
             return self.object_stream(dictionary, data);
         }
@@ -132,8 +144,13 @@ impl Guard<'_, '_> {
         if contains(data, b"beginbf") || contains(data, b"begincid") {
             pdf_scan::character_map(data)?;
         }
-        let runs = pdf_scan::content(data)?;
-        self.streams.insert(number, Cost { bytes: data.len() as u64, runs });
+        let (cost, drawn) = pdf_content::read(data)?;
+        self.streams.insert(number, cost);
+        let forms = pdf_scan::forms(dictionary);
+        if !forms.is_empty() {
+            let targets = drawn.iter().filter_map(|name| forms.get(name).copied()).collect();
+            self.objects.forms.insert(number, targets);
+        }
         Ok(())
     }
 
@@ -141,11 +158,16 @@ impl Guard<'_, '_> {
     fn inflate(&mut self, data: &[u8]) -> Result<Vec<u8>, Error> {
         let mut unpacked = Vec::new();
         let _ = ZlibDecoder::new(data).take(limits::PDF_STREAM_BYTES + 1).read_to_end(&mut unpacked);
-        self.unpacked += unpacked.len() as u64;
-        if unpacked.len() as u64 > limits::PDF_STREAM_BYTES || self.unpacked > limits::PDF_OUTPUT_BYTES {
+        self.unpacked(unpacked.len() as u64)?;
+        Ok(unpacked)
+    }
+
+    fn unpacked(&mut self, bytes: u64) -> Result<(), Error> {
+        self.unpacked += bytes;
+        if bytes > limits::PDF_STREAM_BYTES || self.unpacked > limits::PDF_OUTPUT_BYTES {
             return Err(too_much());
         }
-        Ok(unpacked)
+        Ok(())
     }
 
     /// ISO 32000-1 §7.5.7: pairs of a number and an offset, then the objects.
@@ -179,25 +201,18 @@ impl Guard<'_, '_> {
 
     /// A stream that many pages share is drawn for each of them.
     fn pages(&self) -> Result<(), Error> {
-        let mut bytes = 0u64;
+        let mut sum = Cost::default();
         for page in &self.objects.contents {
-            let mut runs = 0u64;
+            let mut drawn = Cost::default();
             let streams = page.iter().flat_map(|number| match self.objects.arrays.get(number) {
                 Some(array) => array.as_slice(),
                 None => std::slice::from_ref(number),
             });
-            for cost in streams.filter_map(|number| self.streams.get(number)) {
-                bytes = bytes.saturating_add(cost.bytes);
-                runs = runs.saturating_add(cost.runs);
-            }
-            if runs > limits::PDF_PAGE_RUNS {
-                return Err(Error::limit(format!(
-                    "A page of the PDF has more than {} pieces of text.",
-                    limits::PDF_PAGE_RUNS
-                )));
-            }
+            streams.filter_map(|number| self.streams.get(number)).for_each(|&cost| drawn.add(cost));
+            drawn.check()?;
+            sum.add(drawn);
         }
-        if bytes > limits::PDF_OUTPUT_BYTES { Err(too_much()) } else { Ok(()) }
+        if sum.bytes > limits::PDF_OUTPUT_BYTES { Err(too_much()) } else { Ok(()) }
     }
 }
 

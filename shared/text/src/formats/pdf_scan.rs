@@ -1,5 +1,7 @@
 //! The little of PDF's syntax that its guard needs: brackets, strings, references, operators and character maps.
 
+use std::collections::HashMap;
+
 use crate::budget::limits;
 use crate::error::Error;
 
@@ -81,7 +83,7 @@ fn string_length(rest: &[u8], end: &[u8]) -> Option<usize> {
     None
 }
 
-fn is_blank(byte: u8) -> bool {
+pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, 0 | b'\t' | b'\n' | 0xC | b'\r' | b' ')
 }
 
@@ -97,7 +99,7 @@ pub(super) fn contains(text: &[u8], word: &[u8]) -> bool {
     find(text, word).is_some()
 }
 
-fn find(text: &[u8], word: &[u8]) -> Option<usize> {
+pub(super) fn find(text: &[u8], word: &[u8]) -> Option<usize> {
     let first = *word.first()?;
     let mut from = 0;
     while let Some(step) = text[from..].iter().position(|&byte| byte == first) {
@@ -159,11 +161,42 @@ pub(super) fn refs(value: &[u8]) -> Vec<u32> {
     found
 }
 
+/// The names of `/XObject << /Name 7 0 R … >>`.
+pub(super) fn forms(dictionary: &[u8]) -> HashMap<&[u8], u32> {
+    let mut found = HashMap::new();
+    let mut rest = dictionary;
+    while let Some(at) = find(rest, b"/XObject") {
+        rest = &rest[at + b"/XObject".len()..];
+        let Some(inside) = rest.trim_ascii_start().strip_prefix(b"<<") else { continue };
+        let inside = &inside[..find(inside, b">>").unwrap_or(inside.len())];
+        for (start, _) in inside.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            let length = name_length(&inside[start..]);
+            if let Some(&target) = refs(&inside[start + length..]).first() {
+                found.insert(&inside[start..start + length], target);
+            }
+        }
+    }
+    found
+}
+
 /// As the parser takes it: the length that the dictionary says if the end stands there, or else up to the end.
 pub(super) fn stream_length(dictionary: &[u8], data: &[u8]) -> usize {
     let said = integer_after(dictionary, b"/Length")
         .filter(|&said| data.get(said..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"endstream")));
     said.or_else(|| find(data, b"endstream")).unwrap_or(data.len())
+}
+
+/// The bytes that a run-length code stands for. ISO 32000-1 §7.4.5.
+pub(super) fn run_lengths(data: &[u8]) -> u64 {
+    let mut sum = 0;
+    let mut at = 0;
+    while let Some(&length) = data.get(at) {
+        let length = usize::from(length);
+        let (packed, unpacked) = if length < 128 { (length + 2, length + 1) } else { (2, 257 - length) };
+        sum += unpacked as u64;
+        at += packed;
+    }
+    sum
 }
 
 pub(super) fn filters(dictionary: &[u8]) -> usize {
@@ -174,28 +207,6 @@ pub(super) fn filters(dictionary: &[u8]) -> usize {
         count += usize::from(!rest.starts_with(b"Parms"));
     }
     count
-}
-
-/// Walks through the operators of a page. Returns how many of them show text.
-pub(super) fn content(data: &[u8]) -> Result<u64, Error> {
-    let mut nesting = Nesting::default();
-    let mut runs = 0;
-    let mut at = 0;
-    while at < data.len() {
-        let rest = &data[at..];
-        at += match rest {
-            [b'I', b'D', blank, ..] if is_blank(*blank) && at > 0 && is_blank(data[at - 1]) => {
-                // The samples of an inline image are bytes of any kind.
-                find(rest, b"EI").unwrap_or(2)
-            }
-            [b'T', b'j' | b'J', ..] | [b'\'' | b'"', ..] => {
-                runs += 1;
-                1
-            }
-            _ => nesting.step(rest, b"")?,
-        };
-    }
-    Ok(runs)
 }
 
 /// Adds up the codes of a map from codes to text, which the parser writes out one by one. ISO 32000-1 §9.10.3.

@@ -1,4 +1,4 @@
-//! Trees of a PDF (pages, fields, names): none may contain itself, be deep, or reach one object on a million ways.
+//! Trees of a PDF (pages, fields, forms): none may contain itself, be deep, or reach its leaves on too many ways.
 
 use std::collections::HashMap;
 
@@ -11,23 +11,27 @@ enum Node {
     Done(u64),
 }
 
-pub(super) fn check(kids: &HashMap<u32, Vec<u32>>) -> Result<(), Error> {
+pub(super) fn check(kids: &HashMap<u32, Vec<u32>>, leaves: u64) -> Result<(), Error> {
     let mut nodes: HashMap<u32, Node> = HashMap::new();
     for &root in kids.keys() {
-        walk(root, kids, &mut nodes)?;
+        if walk(root, kids, &mut nodes)? > leaves {
+            return Err(Error::limit(format!("A tree of the PDF has more than {leaves} leaves.")));
+        }
     }
     Ok(())
 }
 
 /// Depth first, with a stack of its own.
-fn walk(root: u32, kids: &HashMap<u32, Vec<u32>>, nodes: &mut HashMap<u32, Node>) -> Result<(), Error> {
+fn walk(root: u32, kids: &HashMap<u32, Vec<u32>>, nodes: &mut HashMap<u32, Node>) -> Result<u64, Error> {
+    let mut below = 0;
     let mut open = vec![(root, 0, 0u64)];
     while let Some((node, next, ways)) = open.pop() {
         if next == 0 {
             match nodes.get(&node) {
                 Some(Node::Open) => return Err(Error::corrupt("A tree of the PDF contains itself.")),
-                Some(Node::Done(below)) => {
-                    add(&mut open, *below);
+                Some(Node::Done(known)) => {
+                    below = *known;
+                    add(&mut open, below);
                     continue;
                 }
                 None => nodes.insert(node, Node::Open),
@@ -44,14 +48,11 @@ fn walk(root: u32, kids: &HashMap<u32, Vec<u32>>, nodes: &mut HashMap<u32, Node>
             }
             continue;
         }
-        let below = ways.max(1);
-        if below > limits::PDF_TREE_LEAVES {
-            return Err(Error::limit(format!("A tree of the PDF has more than {} leaves.", limits::PDF_TREE_LEAVES)));
-        }
+        below = ways.max(1);
         nodes.insert(node, Node::Done(below));
         add(&mut open, below);
     }
-    Ok(())
+    Ok(below)
 }
 
 fn add(open: &mut [(u32, usize, u64)], ways: u64) {
