@@ -38,6 +38,8 @@ pub mod limits {
     /// Headers of one message or part, and their bytes.
     pub const EML_HEADERS: usize = 1_000;
     pub const EML_HEADER_BYTES: usize = 256 * 1024;
+    /// The name of a column, which every row repeats.
+    pub const TABLE_HEADER_BYTES: usize = 1024;
     pub const PDF_PAGES: u32 = 10_000;
     /// Arrays and dictionaries within each other. Real files stay below ten.
     pub const PDF_DEPTH: usize = 500;

@@ -1,5 +1,6 @@
 //! Tables as text: a row names its columns, so that a chunk cut from the middle still says what a number means.
 
+use crate::budget::limits;
 use crate::error::Error;
 use crate::writer::Writer;
 
@@ -40,10 +41,16 @@ pub(crate) fn labelled<'h, T: AsRef<str>>(
     Ok(())
 }
 
+/// Whether a first row can be said again in every other: what is longer than a name is text of its own, and a table of
+/// short rows would grow a thousandfold by it.
+pub(crate) fn are_headers<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> bool {
+    cells.into_iter().all(|cell| cell.as_ref().len() <= limits::TABLE_HEADER_BYTES)
+}
+
 /// Writes rows of which the first is the header row, unless there is only one.
 pub(crate) fn rows(rows: &[Vec<String>], writer: &mut Writer) -> Result<(), Error> {
     let Some((headers, data)) = rows.split_first() else { return Ok(()) };
-    if data.is_empty() || headers.len() < 2 {
+    if data.is_empty() || headers.len() < 2 || !are_headers(headers) {
         for cells in rows {
             row(&[], cells, writer)?;
         }
