@@ -29,6 +29,9 @@ pub mod limits {
     /// One row of a table, quotes and line ends and all, and one line of JSON Lines: what is held in memory at once.
     pub const CSV_ROW_BYTES: usize = 8 * 1024 * 1024;
     pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
+    /// Cells of one row of a table in a text, of which one row is held at a time; and cells of one slide, which is held.
+    pub const TABLE_COLUMNS: usize = 16_384;
+    pub const SLIDE_CELLS: usize = 100_000;
     /// The columns of a sheet, as many as the programs themselves allow.
     pub const XLSX_COLUMNS: u32 = 16_384;
     /// Parts within parts and messages within messages.

@@ -64,7 +64,7 @@ impl Lines<'_, '_> {
         }
         self.writer.push(if value.trim().is_empty() { "\"\"" } else { value })?;
         self.writer.line();
-        Ok(())
+        self.writer.pause()
     }
 
     fn enter(&mut self) -> Result<(), Error> {
