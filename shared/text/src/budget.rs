@@ -23,6 +23,8 @@ pub mod limits {
     pub const XML_PIECE_BYTES: usize = 16 * 1024 * 1024;
     pub const HTML_DEPTH: usize = 512;
     pub const MARKDOWN_DEPTH: usize = 256;
+    /// What is parsed at once; a line or a block of code cannot be longer.
+    pub const MARKDOWN_PIECE_BYTES: usize = 1024 * 1024;
     /// The parser's own recursion guard stops at its 128th level, so 127 can be read.
     pub const JSON_DEPTH: usize = 127;
     pub const CSV_FIELD_BYTES: usize = 1024 * 1024;

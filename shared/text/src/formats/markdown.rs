@@ -3,6 +3,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, Tag, TagEnd};
 
 use super::html;
+use super::markdown_pieces::pieces;
 use super::table::Table;
 use crate::budget::limits;
 use crate::charset;
@@ -12,11 +13,21 @@ use crate::writer::Writer;
 pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
     let text = charset::decode(bytes, None, writer)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let options = Options::ENABLE_TABLES
+    let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    for piece in pieces(text)? {
+        write(piece, options, writer)?;
+        // Front matter stands in front.
+        options.remove(Options::ENABLE_YAML_STYLE_METADATA_BLOCKS);
+    }
+    Ok(())
+}
+
+fn write(text: &str, options: Options, writer: &mut Writer) -> Result<(), Error> {
+    writer.meter.time()?;
     let mut page = Markdown::default();
     for event in Parser::new_ext(text, options) {
         writer.meter.node()?;

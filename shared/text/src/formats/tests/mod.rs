@@ -8,8 +8,10 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::extract::{Extract, extract};
 
+mod deadlines;
 mod eml;
 mod epub;
+mod markdown;
 mod pdf;
 mod pptx;
 mod tables;
