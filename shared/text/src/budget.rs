@@ -23,12 +23,17 @@ pub mod limits {
     pub const XML_PIECE_BYTES: usize = 16 * 1024 * 1024;
     pub const HTML_DEPTH: usize = 512;
     pub const MARKDOWN_DEPTH: usize = 256;
+    /// What is parsed at once; a line or a block of code cannot be longer.
+    pub const MARKDOWN_PIECE_BYTES: usize = 1024 * 1024;
     /// The parser's own recursion guard stops at its 128th level, so 127 can be read.
     pub const JSON_DEPTH: usize = 127;
     pub const CSV_FIELD_BYTES: usize = 1024 * 1024;
     /// One row of a table, quotes and line ends and all, and one line of JSON Lines: what is held in memory at once.
     pub const CSV_ROW_BYTES: usize = 8 * 1024 * 1024;
     pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
+    /// Cells of one row of a table in a text, of which one row is held at a time; and cells of one slide, which is held.
+    pub const TABLE_COLUMNS: usize = 16_384;
+    pub const SLIDE_CELLS: usize = 100_000;
     /// The columns of a sheet, as many as the programs themselves allow.
     pub const XLSX_COLUMNS: u32 = 16_384;
     /// Parts within parts and messages within messages.
@@ -38,6 +43,8 @@ pub mod limits {
     /// Headers of one message or part, and their bytes.
     pub const EML_HEADERS: usize = 1_000;
     pub const EML_HEADER_BYTES: usize = 256 * 1024;
+    /// The name of a column, which every row repeats.
+    pub const TABLE_HEADER_BYTES: usize = 1024;
     pub const PDF_PAGES: u32 = 10_000;
     /// Arrays and dictionaries within each other. Real files stay below ten.
     pub const PDF_DEPTH: usize = 500;

@@ -1,5 +1,6 @@
 //! Bytes to characters: byte order mark, then what was declared, then UTF-8, then a statistical guess.
 
+use std::borrow::Cow;
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -14,12 +15,12 @@ const GUESS_BYTES: usize = 256 * 1024;
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Decodes a whole file, records the character set and notes what could not be decoded.
-pub(crate) fn decode(bytes: &[u8], declared: Option<&str>, writer: &mut Writer) -> Result<String, Error> {
+pub(crate) fn decode<'b>(bytes: &'b [u8], declared: Option<&str>, writer: &mut Writer) -> Result<Cow<'b, str>, Error> {
     let encoding = of(&mut Cursor::new(bytes), declared, writer)?;
     writer.meter.output(bytes.len())?;
     let (text, encoding, replaced) = encoding.decode(bytes);
     report(encoding, replaced, writer);
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 /// Says which character set a file was decoded from, and whether that went well.

@@ -74,7 +74,7 @@ pub(super) fn find(view: &View, max_chars: usize) -> Vec<Bound> {
 }
 
 fn gap_strength(gap: &str) -> Strength {
-    match gap.matches('\n').count() {
+    match gap.bytes().filter(|&byte| byte == b'\n').count() {
         0 => Strength::Sentence,
         1 => Strength::Line,
         _ => Strength::Paragraph,
@@ -95,7 +95,7 @@ impl Finder<'_> {
             return;
         }
         let piece = &self.text[last.at..at];
-        let chars = piece.chars().count();
+        let chars = char_count(piece);
         if chars > self.max_chars {
             self.split(last, piece);
         }
@@ -105,21 +105,45 @@ impl Finder<'_> {
     fn split(&mut self, from: Bound, piece: &str) {
         // Small enough that some bound always lies near the aimed length.
         let step = (self.max_chars / 8).max(1);
-        let mut since = 0;
-        let mut previous_blank = false;
-        for (chars, (offset, character)) in piece.char_indices().enumerate() {
-            let strength = if previous_blank { Strength::Word } else { Strength::Character };
-            let due = since >= step && (previous_blank || !is_mark(character));
-            // Text without spaces, or a heap of combining marks, is cut all the same before it grows too long.
-            let due = due && (previous_blank || since >= step * 2) || since >= step * 4;
-            if due || (since >= self.max_chars) {
-                self.bounds.push(Bound { at: from.at + offset, chars: from.chars + chars, strength });
-                since = 0;
+        let mut last = (0, 0);
+        // Nothing is cut within a step from the last bound.
+        while let Some(length) = length_of(&piece[last.0..], step) {
+            let (at, chars) = (last.0 + length, last.1 + step);
+            let mut previous_blank = piece[..at].ends_with(char::is_whitespace);
+            let mut found = None;
+            for (since, (offset, character)) in (step..).zip(piece[at..].char_indices()) {
+                let due = previous_blank || !is_mark(character);
+                // Text without spaces, or a heap of combining marks, is cut all the same before it grows too long.
+                let due = due && (previous_blank || since >= step * 2) || since >= step * 4 || since >= self.max_chars;
+                if due {
+                    let strength = if previous_blank { Strength::Word } else { Strength::Character };
+                    found = Some((at + offset, chars + since - step, strength));
+                    break;
+                }
+                previous_blank = character.is_whitespace();
             }
-            previous_blank = character.is_whitespace();
-            since += 1;
+            let Some((at, chars, strength)) = found else { return };
+            self.bounds.push(Bound { at: from.at + at, chars: from.chars + chars, strength });
+            last = (at, chars);
         }
     }
+}
+
+/// The length of so many characters; nothing where there are fewer, or none after them.
+fn length_of(text: &str, chars: usize) -> Option<usize> {
+    match text.as_bytes().get(..chars) {
+        Some(start) if start.is_ascii() => Some(chars),
+        Some(_) => text.char_indices().nth(chars).map(|(at, _)| at),
+        None => None,
+    }
+}
+
+fn char_count(piece: &str) -> usize {
+    if piece.is_ascii() {
+        return piece.len();
+    }
+    // As many as there are first bytes.
+    piece.bytes().filter(|&byte| byte & 0xC0 != 0x80).count()
 }
 
 /// Characters that belong to the one before them.

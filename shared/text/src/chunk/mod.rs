@@ -62,9 +62,10 @@ pub(crate) fn cut(view: &View, options: &ChunkOptions) -> Vec<Chunk> {
     let bounds = bounds::find(view, max_chars);
     let parents = parents(view.headings);
     let mut chunks = Vec::new();
+    let mut sections = Sections::new(&bounds, target, max_chars);
     let mut from = 0;
     while from + 1 < bounds.len() {
-        let until = best_end(&bounds, from, target, max_chars);
+        let until = best_end(&bounds, from, sections.end(from), target, max_chars);
         let (start, end) = (bounds[from].at, bounds[until].at);
         push_trimmed(view, &parents, start..end, &mut chunks);
         from = until;
@@ -85,9 +86,8 @@ pub fn embed_input(title: Option<&str>, heading_path: &[String], text: &str) -> 
 pub(crate) const HORIZON: usize = 8;
 
 /// The bound that ends the chunk which begins at bound `from`.
-fn best_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> usize {
+fn best_end(bounds: &[Bound], from: usize, section_end: usize, target: usize, max_chars: usize) -> usize {
     let begin = bounds[from].chars;
-    let section_end = section_end(bounds, from, target, max_chars);
     let remaining = bounds[section_end].chars - begin;
     if remaining <= target {
         return section_end;
@@ -110,19 +110,42 @@ fn best_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> u
     best
 }
 
-/// Where the section of bound `from` ends: at the next page, or the next heading. Sections too short to stand alone run on into the next.
-fn section_end(bounds: &[Bound], from: usize, target: usize, max_chars: usize) -> usize {
-    let begin = bounds[from].chars;
-    // Beyond this distance the exact end makes no difference to the share that is aimed at.
-    let horizon = max_chars.saturating_mul(HORIZON);
-    for (offset, bound) in bounds[from + 1..].iter().enumerate() {
-        let length = bound.chars - begin;
-        let heading = bound.strength == Strength::Heading && length * 4 >= target;
-        if heading || bound.strength == Strength::Page || length > horizon {
-            return from + 1 + offset;
-        }
+/// Where sections end: at the next page, or the next heading. Sections too short to stand alone run on into the next.
+struct Sections<'b> {
+    bounds: &'b [Bound],
+    target: usize,
+    /// Beyond this distance the exact end makes no difference to the share that is aimed at.
+    horizon: usize,
+    /// The bounds that are headings or pages, and the first of them that is still ahead.
+    stops: Vec<usize>,
+    next: usize,
+    /// The first bound beyond the horizon.
+    far: usize,
+}
+
+impl<'b> Sections<'b> {
+    fn new(bounds: &'b [Bound], target: usize, max_chars: usize) -> Self {
+        let stops = bounds.iter().enumerate().filter(|(_, bound)| bound.strength >= Strength::Heading);
+        let stops = stops.map(|(at, _)| at).collect();
+        Self { bounds, target, horizon: max_chars.saturating_mul(HORIZON), stops, next: 0, far: 0 }
     }
-    bounds.len() - 1
+
+    /// The end of the section of bound `from`, which never goes back from one call to the next.
+    fn end(&mut self, from: usize) -> usize {
+        let length = |at: usize| self.bounds[at].chars - self.bounds[from].chars;
+        let last = self.bounds.len() - 1;
+        self.far = self.far.max(from + 1);
+        while self.far < last && length(self.far) <= self.horizon {
+            self.far += 1;
+        }
+        while self.stops.get(self.next).is_some_and(|&stop| stop <= from) {
+            self.next += 1;
+        }
+        let ahead = self.stops[self.next..].iter().copied().take_while(|&stop| stop < self.far);
+        let mut ends =
+            ahead.filter(|&stop| self.bounds[stop].strength == Strength::Page || length(stop) * 4 >= self.target);
+        ends.next().unwrap_or(self.far)
+    }
 }
 
 fn push_trimmed(view: &View, parents: &[Option<usize>], range: Range<usize>, chunks: &mut Vec<Chunk>) {

@@ -28,7 +28,11 @@ pub(crate) fn read(source: &mut impl BufRead, expected: u8, writer: &mut Writer)
     let mut rows = 0u64;
     while next(&mut reader, &mut record)? {
         match &headers {
-            None => headers = Some(record.iter().map(str::to_owned).collect()),
+            None if table::are_headers(&record) => headers = Some(record.iter().map(str::to_owned).collect()),
+            None => {
+                headers = Some(Vec::new());
+                table::row(&[], &record, writer)?;
+            }
             Some(headers) => {
                 rows += 1;
                 table::row(headers, &record, writer)?;

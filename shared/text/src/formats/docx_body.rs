@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::docx::{level_by_name, outline_level};
-use super::table;
+use super::table::Table;
 use super::xml::{Element, Token, Xml};
 use crate::error::Error;
 use crate::writer::Writer;
@@ -17,11 +17,6 @@ struct Paragraph {
     text: String,
     level: Option<u8>,
     list: bool,
-}
-
-#[derive(Default)]
-struct Table {
-    rows: Vec<Vec<String>>,
 }
 
 pub(crate) struct Body<'s> {
@@ -43,7 +38,7 @@ impl<'s> Body<'s> {
         loop {
             match xml.next(writer)? {
                 Token::Open(element) if self.skipped > 0 || SKIPPED.contains(&element.name) => self.skipped += 1,
-                Token::Open(element) => self.start(&element),
+                Token::Open(element) => self.start(&element, writer)?,
                 Token::Close(_) if self.skipped > 0 => self.skipped -= 1,
                 Token::Close(name) => self.end(name, writer)?,
                 Token::Text { text, parent: "t" } if self.skipped == 0 => self.append(&text),
@@ -59,13 +54,19 @@ impl<'s> Body<'s> {
         }
     }
 
-    fn start(&mut self, element: &Element) {
+    fn start(&mut self, element: &Element, writer: &mut Writer) -> Result<(), Error> {
         let inside_run = element.parent == "r";
         match element.name {
             "p" => self.paragraphs.push(Paragraph::default()),
-            "tbl" => self.tables.push(Table::default()),
-            "tr" => self.tables.iter_mut().last().into_iter().for_each(|table| table.rows.push(Vec::new())),
-            "tc" => self.row().into_iter().for_each(|row| row.push(String::new())),
+            "tbl" => {
+                if self.tables.is_empty() {
+                    writer.blank();
+                }
+                self.last_was_list = false;
+                self.tables.push(Table::default());
+            }
+            "tr" => self.tables.iter_mut().last().into_iter().for_each(Table::begin_row),
+            "tc" => self.tables.iter_mut().last().map_or(Ok(()), Table::begin_cell)?,
             // A tab in paragraph properties is a tab stop, not a character.
             "tab" | "ptab" if inside_run => self.append("\t"),
             "br" | "cr" if inside_run => self.append("\n"),
@@ -82,16 +83,28 @@ impl<'s> Body<'s> {
             "numPr" => self.paragraphs.iter_mut().last().into_iter().for_each(|paragraph| paragraph.list = true),
             _ => {}
         }
+        Ok(())
     }
 
-    fn row(&mut self) -> Option<&mut Vec<String>> {
-        self.tables.last_mut()?.rows.last_mut()
+    fn cell(&mut self) -> Option<&mut String> {
+        self.tables.last_mut()?.cell()
     }
 
     fn end(&mut self, name: &str, writer: &mut Writer) -> Result<(), Error> {
         match name {
             "p" => self.paragraphs.pop().map_or(Ok(()), |paragraph| self.write(&paragraph, writer)),
-            "tbl" => self.tables.pop().map_or(Ok(()), |table| self.write_table(table, writer)),
+            "tr" => self.end_row(writer),
+            "tbl" => {
+                self.end_row(writer)?;
+                match self.tables.pop() {
+                    Some(table) if self.tables.is_empty() => {
+                        table.finish(writer)?;
+                        writer.blank();
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                }
+            }
             _ => Ok(()),
         }
     }
@@ -101,7 +114,7 @@ impl<'s> Body<'s> {
         if text.is_empty() {
             return Ok(());
         }
-        if let Some(cell) = self.row().and_then(|row| row.last_mut()) {
+        if let Some(cell) = self.cell() {
             if !cell.is_empty() {
                 cell.push(' ');
             }
@@ -123,22 +136,23 @@ impl<'s> Body<'s> {
         self.last_was_list = paragraph.list;
         writer.push(text)?;
         writer.line();
-        Ok(())
+        writer.pause()
     }
 
-    fn write_table(&mut self, table: Table, writer: &mut Writer) -> Result<(), Error> {
-        self.last_was_list = false;
-        if let Some(cell) = self.row().and_then(|row| row.last_mut()) {
-            // A table within a cell becomes part of the cell's text.
-            for words in table.rows.iter().flatten().flat_map(|cell| cell.split_whitespace()) {
-                cell.push(' ');
-                cell.push_str(words);
-            }
-            return Ok(());
+    /// A row of a table within a cell becomes part of the cell's text.
+    fn end_row(&mut self, writer: &mut Writer) -> Result<(), Error> {
+        let nested = self.tables.len() > 1;
+        let Some(table) = self.tables.last_mut() else { return Ok(()) };
+        if !nested {
+            return table.end_row(writer);
         }
-        writer.blank();
-        table::rows(&table.rows, writer)?;
-        writer.blank();
-        Ok(())
+        let cells = table.take_row();
+        let outer = self.tables.len() - 2;
+        let Some(cell) = self.tables.get_mut(outer).and_then(Table::cell) else { return Ok(()) };
+        for words in cells.iter().flat_map(|cell| cell.split_whitespace()) {
+            cell.push(' ');
+            cell.push_str(words);
+        }
+        writer.meter.output(cell.len())
     }
 }

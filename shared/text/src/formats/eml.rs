@@ -196,7 +196,7 @@ fn decoded(entity: &Entity, writer: &mut Writer) -> Result<String, Error> {
             return Ok(text.into_owned());
         }
     }
-    charset::decode(&bytes, None, writer)
+    Ok(charset::decode(&bytes, None, writer)?.into_owned())
 }
 
 /// A line of flowed text that ends in a space goes on in the next.

@@ -2,7 +2,7 @@
 
 use super::html_attributes::{attribute, is_hidden};
 use super::html_tokens::{Token, Tokens, decode_references};
-use super::table;
+use super::table::Table;
 use crate::budget::limits;
 use crate::charset;
 use crate::error::Error;
@@ -70,12 +70,6 @@ const LINES: [&str; 15] = [
 ];
 
 #[derive(Default)]
-struct Table {
-    rows: Vec<Vec<String>>,
-    has_headers: bool,
-}
-
-#[derive(Default)]
 struct Page {
     /// Whether any element may end itself, as in XHTML.
     strict: bool,
@@ -92,7 +86,7 @@ impl Page {
     }
 
     fn cell(&mut self) -> Option<&mut String> {
-        self.tables.last_mut()?.rows.last_mut()?.last_mut()
+        self.tables.last_mut()?.cell()
     }
 
     fn text(&mut self, text: &str, writer: &mut Writer) -> Result<(), Error> {
@@ -190,9 +184,14 @@ impl Page {
 
     fn begin(&mut self, name: &str, writer: &mut Writer) -> Result<(), Error> {
         match name {
-            "table" => self.tables.push(Table::default()),
-            "tr" => self.tables.iter_mut().last().into_iter().for_each(|table| table.rows.push(Vec::new())),
-            "td" | "th" => self.begin_cell(name),
+            "table" => {
+                if self.tables.is_empty() && self.heading.is_none() {
+                    writer.blank();
+                }
+                self.tables.push(Table::unnamed());
+            }
+            "tr" => self.tables.iter_mut().last().into_iter().for_each(Table::begin_row),
+            "td" | "th" => self.begin_cell(name)?,
             "ul" => self.lists.push(None),
             "ol" => self.lists.push(Some(1)),
             _ => {}
@@ -217,12 +216,12 @@ impl Page {
         Ok(())
     }
 
-    fn begin_cell(&mut self, name: &str) {
-        let Some(table) = self.tables.last_mut() else { return };
-        table.has_headers |= name == "th" && table.rows.len() == 1;
-        if let Some(row) = table.rows.last_mut() {
-            row.push(String::new());
+    fn begin_cell(&mut self, name: &str) -> Result<(), Error> {
+        let Some(table) = self.tables.last_mut() else { return Ok(()) };
+        if name == "th" {
+            table.names();
         }
+        table.begin_cell()
     }
 
     /// The white space that a block puts before and after itself.
@@ -241,7 +240,7 @@ impl Page {
         } else {
             writer.blank()
         }
-        Ok(())
+        writer.pause()
     }
 
     fn close(&mut self, name: &str, writer: &mut Writer) -> Result<(), Error> {
@@ -267,10 +266,19 @@ impl Page {
         if heading_level(name).is_some() {
             return self.heading.take().map_or(Ok(()), |(level, title)| writer.heading(level, &title));
         }
-        if name == "table"
-            && let Some(table) = self.tables.pop()
-        {
-            return self.finish_table(&table, writer);
+        match name {
+            "tr" if !self.tables.is_empty() => return self.finish_row(writer),
+            "table" => {
+                self.finish_row(writer)?;
+                if let Some(table) = self.tables.pop()
+                    && self.tables.is_empty()
+                {
+                    table.finish(writer)?;
+                    writer.blank();
+                }
+                return Ok(());
+            }
+            _ => {}
         }
         self.separate(name, writer)?;
         if matches!(name, "ul" | "ol") {
@@ -279,22 +287,21 @@ impl Page {
         Ok(())
     }
 
-    fn finish_table(&mut self, table: &Table, writer: &mut Writer) -> Result<(), Error> {
-        if let Some(cell) = self.cell() {
-            for inner in table.rows.iter().flatten() {
-                cell.push(' ');
-                cell.push_str(inner);
-            }
-            return writer.meter.output(cell.len());
+    /// A row within a cell becomes part of the cell's text.
+    fn finish_row(&mut self, writer: &mut Writer) -> Result<(), Error> {
+        let nested = self.tables.len() > 1;
+        let Some(table) = self.tables.last_mut() else { return Ok(()) };
+        if !nested {
+            return table.end_row(writer);
         }
-        writer.blank();
-        if table.has_headers {
-            table::rows(&table.rows, writer)?;
-        } else {
-            table.rows.iter().try_for_each(|row| table::row(&[], row, writer))?;
+        let cells = table.take_row();
+        let outer = self.tables.len() - 2;
+        let Some(cell) = self.tables.get_mut(outer).and_then(Table::cell) else { return Ok(()) };
+        for inner in cells {
+            cell.push(' ');
+            cell.push_str(&inner);
         }
-        writer.blank();
-        Ok(())
+        writer.meter.output(cell.len())
     }
 }
 

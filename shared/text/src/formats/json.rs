@@ -17,7 +17,7 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
         Some(_) => charset::decode(bytes, None, writer)?,
         None => {
             writer.charset = Some("UTF-8");
-            std::str::from_utf8(bytes).map_err(|_| Error::corrupt("The JSON is not valid UTF-8."))?.to_owned()
+            std::str::from_utf8(bytes).map_err(|_| Error::corrupt("The JSON is not valid UTF-8."))?.into()
         }
     };
     value(&text, writer, |line, column| format!("The JSON is broken at line {line}, column {column}."))
@@ -64,7 +64,7 @@ impl Lines<'_, '_> {
         }
         self.writer.push(if value.trim().is_empty() { "\"\"" } else { value })?;
         self.writer.line();
-        Ok(())
+        self.writer.pause()
     }
 
     fn enter(&mut self) -> Result<(), Error> {

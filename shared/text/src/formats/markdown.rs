@@ -2,7 +2,9 @@
 
 use pulldown_cmark::{CodeBlockKind, Event, MetadataBlockKind, Options, Parser, Tag, TagEnd};
 
-use super::{html, table};
+use super::html;
+use super::markdown_pieces::pieces;
+use super::table::Table;
 use crate::budget::limits;
 use crate::charset;
 use crate::error::Error;
@@ -11,11 +13,21 @@ use crate::writer::Writer;
 pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
     let text = charset::decode(bytes, None, writer)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let options = Options::ENABLE_TABLES
+    let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    for piece in pieces(text)? {
+        write(piece, options, writer)?;
+        // Front matter stands in front.
+        options.remove(Options::ENABLE_YAML_STYLE_METADATA_BLOCKS);
+    }
+    Ok(())
+}
+
+fn write(text: &str, options: Options, writer: &mut Writer) -> Result<(), Error> {
+    writer.meter.time()?;
     let mut page = Markdown::default();
     for event in Parser::new_ext(text, options) {
         writer.meter.node()?;
@@ -40,7 +52,7 @@ struct Markdown {
     depth: usize,
     /// Text that is not written before its element ends: a heading, a table cell, front matter, HTML.
     held: Option<String>,
-    rows: Vec<Vec<String>>,
+    table: Table,
     lists: Vec<Option<u64>>,
     /// Addresses of open links, with the place where their text began.
     links: Vec<(String, String)>,
@@ -67,8 +79,11 @@ impl Markdown {
             Tag::Heading { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_) | Tag::TableCell => {
                 self.held = Some(String::new());
             }
-            Tag::Table(_) => self.rows.clear(),
-            Tag::TableHead | Tag::TableRow => self.rows.push(Vec::new()),
+            Tag::Table(_) => {
+                writer.blank();
+                self.table = Table::default();
+            }
+            Tag::TableHead | Tag::TableRow => self.table.begin_row(),
             Tag::List(first) => {
                 if self.lists.is_empty() {
                     writer.blank()
@@ -121,12 +136,13 @@ impl Markdown {
             TagEnd::HtmlBlock => html::write(&self.held.take().unwrap_or_default(), writer)?,
             TagEnd::MetadataBlock(kind) => self.metadata(kind, writer),
             TagEnd::TableCell => {
-                let cell = self.held.take().unwrap_or_default();
-                self.rows.iter_mut().last().into_iter().for_each(|row| row.push(cell.clone()));
+                let text = self.held.take().unwrap_or_default();
+                self.table.begin_cell()?;
+                self.table.cell().into_iter().for_each(|cell| cell.clone_from(&text));
             }
+            TagEnd::TableHead | TagEnd::TableRow => self.table.end_row(writer)?,
             TagEnd::Table => {
-                writer.blank();
-                table::rows(&std::mem::take(&mut self.rows), writer)?;
+                std::mem::take(&mut self.table).finish(writer)?;
                 writer.blank();
             }
             TagEnd::List(_) => {
@@ -139,8 +155,14 @@ impl Markdown {
                 writer.line();
                 self.tight_start = false;
             }
-            TagEnd::Paragraph if self.lists.is_empty() => writer.blank(),
-            TagEnd::Paragraph => writer.line(),
+            TagEnd::Paragraph => {
+                if self.lists.is_empty() {
+                    writer.blank()
+                } else {
+                    writer.line()
+                }
+                writer.pause()?;
+            }
             TagEnd::Link => {
                 if let Some((address, label)) = self.links.pop()
                     && address.starts_with("http")

@@ -16,6 +16,7 @@ mod html_tokens;
 pub(crate) mod json;
 pub(crate) mod json_lines;
 pub(crate) mod markdown;
+mod markdown_pieces;
 mod opc;
 pub(crate) mod pdf;
 mod pdf_content;

@@ -88,13 +88,13 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
     let mut blank = Vec::new();
     for page in pages {
         writer.begin_page(page.number);
-        for part in &page.parts {
+        for part in page.parts {
             writer.meter.node()?;
             match part {
-                Part::Heading(level, title) => writer.heading(*level, &vocabulary.join_hyphens(title))?,
+                Part::Heading(level, title) => writer.heading(level, &vocabulary.join_hyphens(&title))?,
                 Part::Text(text) => {
                     writer.blank();
-                    writer.push(vocabulary.join_hyphens(text).trim_matches(['\n', '\r']))?;
+                    writer.push(vocabulary.join_hyphens(&text).trim_matches(['\n', '\r']))?;
                 }
                 Part::Table(rows) => {
                     writer.blank();

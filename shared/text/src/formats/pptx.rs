@@ -30,10 +30,10 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
         let relations = opc::relations(&mut archive, target, writer)?;
         let diagrams = parts(&relations, "diagramData");
         writer.begin_page(number);
-        write(&slide, writer)?;
+        write(slide, writer)?;
         for target in diagrams {
             if let Some(diagram) = self::slide(&mut archive, target, &mut seen, writer)? {
-                write(&diagram, writer)?;
+                write(diagram, writer)?;
             }
         }
         for target in parts(&relations, "notesSlide") {
@@ -85,16 +85,16 @@ fn slide(
     Slide::read(&mut xml, writer).map(Some)
 }
 
-fn write(slide: &Slide, writer: &mut Writer) -> Result<(), Error> {
+fn write(slide: Slide, writer: &mut Writer) -> Result<(), Error> {
     if !slide.title.is_empty() {
         writer.heading(1, &slide.title)?;
     }
-    for block in &slide.blocks {
+    for block in slide.blocks {
         match block {
             Block::Shape => writer.blank(),
             Block::Line(text) => {
                 writer.line();
-                writer.push(text)?;
+                writer.push(&text)?;
             }
             Block::Table(rows) => {
                 writer.blank();

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use super::xml::{Element, Token, Xml};
+use crate::budget::limits;
 use crate::error::Error;
 use crate::writer::Writer;
 
@@ -35,11 +36,17 @@ pub(crate) struct Slide {
 impl Slide {
     pub(crate) fn read(xml: &mut Xml<impl BufRead>, writer: &mut Writer) -> Result<Self, Error> {
         let mut slide = Self::default();
-        let mut held = 0;
+        let (mut held, mut cells) = (0, 0);
         loop {
             match xml.next(writer)? {
                 Token::Open(element) if slide.skipped > 0 || is_skipped(&element) => slide.skipped += 1,
-                Token::Open(element) => slide.open(&element),
+                Token::Open(element) => {
+                    cells += usize::from(element.name == "tc");
+                    if cells > limits::SLIDE_CELLS {
+                        return Err(Error::limit(format!("A slide has more than {} cells.", limits::SLIDE_CELLS)));
+                    }
+                    slide.open(&element);
+                }
                 Token::Close(_) if slide.skipped > 0 => slide.skipped -= 1,
                 Token::Close(name) => slide.close(name),
                 Token::Text { text, parent: "t" } if slide.skipped == 0 => {

@@ -107,7 +107,7 @@ impl Sheet<'_> {
                 };
                 table::labelled(row.iter().map(|(column, cell)| (header(*column), cell)), writer)
             }
-            None if row.len() > 1 => {
+            None if row.len() > 1 && table::are_headers(row.iter().map(|(_, cell)| cell)) => {
                 self.headers = Some(row);
                 Ok(())
             }

@@ -95,6 +95,20 @@ fn segments_make_no_difference_to_the_chunks() {
 }
 
 #[test]
+fn formats_that_are_held_let_their_text_go_too() {
+    let parts: String = (0..4_000)
+        .map(|n| format!("<h{0}>Part {n}</h{0}><p>Words of part {n}, that go on.</p><ul><li>one<li>two</ul>\n<table><tr><th>a<th>b<tr><td>{n}<td>x</table>", 1 + n % 4))
+        .collect();
+    same(format!("<html>{}{parts}", "x".repeat(LONG / 2)).as_bytes(), "a.html");
+    let values: Vec<String> = (0..30_000).map(|n| format!("{{\"n\": {n}, \"text\": \"No. {n}.\\nMore\"}}")).collect();
+    same(format!("[{}]", values.join(",")).as_bytes(), "a.json");
+    let paragraphs: String =
+        (0..20_000).map(|n| format!("<w:p><w:r><w:t>Paragraph No. {n} says it.</w:t></w:r></w:p>")).collect();
+    let document = format!("<w:document><w:body>{paragraphs}</w:body></w:document>");
+    same(&crate::formats::tests::archive(&[("word/document.xml", document)]), "a.docx");
+}
+
+#[test]
 fn a_page_longer_than_a_segment_is_one_page() {
     let rows = |sheet: u32| {
         (1..=9_000)

@@ -3,22 +3,39 @@
 
 use super::classes::{Class, Classes};
 
-/// The first bytes of all characters that end a sentence or a line. Those of three or more bytes are always looked up.
+/// The first bytes of all characters that end a sentence or a line.
 const NOTABLE: [bool; 256] = {
     let mut notable = [false; 256];
-    let mut byte = 0xE0;
-    while byte < 256 {
-        notable[byte] = true;
-        byte += 1;
-    }
     let short = [b'\n', b'\r', b'.', b'!', b'?', 0xC2, 0xD6, 0xD8, 0xDB, 0xDC, 0xDF];
     let mut at = 0;
     while at < short.len() {
         notable[short[at] as usize] = true;
         at += 1;
     }
+    let mut at = 0;
+    while at < PAIRS.len() {
+        notable[PAIRS[at].0 as usize] = true;
+        at += 1;
+    }
     notable
 };
+
+/// Of longer characters the first byte, and a bit for each second byte that can follow it in such a mark.
+const PAIRS: [(u8, u64); 7] = [
+    (0xE0, 0x0000_0021_0000_0000),
+    (0xE1, 0x0003_2421_9200_2002),
+    (0xE2, 0x0308_0000_0000_0003),
+    (0xE3, 0x0000_0000_0000_0001),
+    (0xEA, 0x0000_8A9A_0908_0000),
+    (0xEF, 0x3300_0000_0000_0000),
+    (0xF0, 0x0000_0000_2843_0000),
+];
+
+/// Passes over a character that a glance at its second byte clears.
+fn is_cleared(bytes: &[u8], at: usize) -> bool {
+    let Some((_, seconds)) = PAIRS.iter().find(|(first, _)| *first == bytes[at]) else { return false };
+    bytes.get(at + 1).is_some_and(|second| seconds >> (second & 0x3F) & 1 == 0)
+}
 
 /// Where a sentence ends, and whether it is the end of a line that ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +136,10 @@ impl Iterator for Breaks<'_> {
             at += bytes[at..].iter().position(|&byte| NOTABLE[usize::from(byte)]).unwrap_or(bytes.len() - at);
             if at >= bytes.len() {
                 break Break { at: bytes.len(), line: false };
+            }
+            if bytes[at] >= 0xE0 && is_cleared(bytes, at) {
+                at += 2;
+                continue;
             }
             let (class, length) = self.class(at);
             match class {

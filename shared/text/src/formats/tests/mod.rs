@@ -8,10 +8,13 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::extract::{Extract, extract};
 
+mod deadlines;
 mod eml;
 mod epub;
+mod markdown;
 mod pdf;
 mod pptx;
+mod tables;
 pub(crate) mod xlsx;
 mod xml;
 
@@ -23,7 +26,7 @@ fn code(name: &str, bytes: impl AsRef<[u8]>) -> &'static str {
     read(name, bytes).map_or_else(|error| error.code(), |_| "ok")
 }
 
-fn archive<T: AsRef<[u8]>>(entries: &[(&str, T)]) -> Vec<u8> {
+pub(crate) fn archive<T: AsRef<[u8]>>(entries: &[(&str, T)]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
         writer.start_file(*name, SimpleFileOptions::default()).unwrap();
