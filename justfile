@@ -23,6 +23,10 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo deny check bans licenses sources
 
+# Every fuzz target for so many seconds each, two at a time
+fuzz seconds="600" *targets:
+    fuzz/run {{ seconds }} {{ targets }}
+
 # Benchmarks beside their rivals
 bench *arguments:
     cargo run --release --package docent-bench -- {{ arguments }}

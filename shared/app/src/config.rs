@@ -12,6 +12,10 @@ use crate::limits::{Policy, Rates};
 
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
+/// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger
+/// may spend must be finite.
+pub const OPERATOR_CAP: &str = "OPERATOR_SPEND_CAP_DAILY_USD";
+
 /// A configuration that cannot work: which variable, what is wrong with it, what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem} {remedy}")]

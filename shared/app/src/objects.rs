@@ -88,6 +88,16 @@ pub struct Listed {
     pub etag: String,
 }
 
+/// Where a page of a listing begins.
+#[derive(Clone, Copy, Debug)]
+pub enum From<'a> {
+    Start,
+    /// Behind this key, which need not be there.
+    Behind(&'a str),
+    /// Where the page before ended.
+    Page(&'a str),
+}
+
 /// One page of a listing, in the order of the keys; `next` asks for the one after it.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -173,9 +183,14 @@ impl Objects {
     }
 
     /// One page of the keys that begin with `prefix`.
-    pub async fn list(&self, prefix: &str, page: Option<&str>) -> Result<Listing> {
+    pub async fn list(&self, prefix: &str, from: &From<'_>) -> Result<Listing> {
         let request = self.client().list_objects_v2().bucket(self.bucket()).prefix(prefix).max_keys(PAGE);
-        let answer = request.set_continuation_token(page.map(str::to_owned)).send().await.map_err(unavailable)?;
+        let request = match *from {
+            From::Start => request,
+            From::Behind(key) => request.start_after(key),
+            From::Page(token) => request.continuation_token(token),
+        };
+        let answer = request.send().await.map_err(unavailable)?;
         let objects = answer
             .contents()
             .iter()

@@ -13,9 +13,14 @@ pub mod limits {
     pub const ZIP_RATIO_FREE_BYTES: u64 = 256 * 1024;
     /// Unpacked bytes of one archive.
     pub const ZIP_OUTPUT_BYTES: u64 = 200 * 1024 * 1024;
+    /// Unpacked bytes of one entry that only describes others: relations, styles, a table of contents.
+    pub const ZIP_INDEX_BYTES: u64 = 8 * 1024 * 1024;
     /// Entries of one archive.
     pub const ZIP_ENTRIES: usize = 10_000;
     pub const XML_DEPTH: usize = 256;
+    pub const XML_ATTRIBUTES: usize = 1_000;
+    /// One tag, or the text between two: what is held in memory at once.
+    pub const XML_PIECE_BYTES: usize = 16 * 1024 * 1024;
     pub const HTML_DEPTH: usize = 512;
     pub const MARKDOWN_DEPTH: usize = 256;
     /// The parser's own recursion guard stops at its 128th level, so 127 can be read.

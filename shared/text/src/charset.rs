@@ -164,18 +164,21 @@ impl<S: Read + Seek> Decoding<S> {
     /// `source` is read from its beginning. Whoever has read it all calls [`Decoding::report`].
     pub(crate) fn new(mut source: S, declared: Option<&str>, writer: &Writer) -> Result<Self, Error> {
         let encoding = of(&mut source, declared, writer)?;
-        Ok(Self {
-            source,
-            encoding,
-            decoder: encoding.new_decoder_with_bom_removal(),
-            raw: Vec::new(),
-            raw_from: 0,
-            ended: false,
-            text: vec![0; BLOCK_BYTES],
-            text_from: 0,
-            text_to: 0,
-            replaced: false,
-        })
+        Ok(Self::with(source, encoding, encoding.new_decoder_with_bom_removal()))
+    }
+}
+
+impl<S> Decoding<S> {
+    /// Reads UTF-8, unless a mark says otherwise.
+    pub(crate) fn utf8(source: S) -> Self {
+        Self::with(source, UTF_8, UTF_8.new_decoder())
+    }
+
+    fn with(source: S, encoding: &'static Encoding, decoder: Decoder) -> Self {
+        let text = vec![0; BLOCK_BYTES];
+        let raw = Vec::new();
+        let (raw_from, text_from, text_to) = (0, 0, 0);
+        Self { source, encoding, decoder, raw, raw_from, ended: false, text, text_from, text_to, replaced: false }
     }
 
     pub(crate) fn report(&self, writer: &mut Writer) {

@@ -11,6 +11,8 @@ use crate::formats::archive;
 pub enum Format {
     Pdf,
     Docx,
+    Pptx,
+    Epub,
     Markdown,
     Html,
     Text,
@@ -25,6 +27,8 @@ impl Format {
         match self {
             Self::Pdf => "pdf",
             Self::Docx => "docx",
+            Self::Pptx => "pptx",
+            Self::Epub => "epub",
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Text => "text",
@@ -33,6 +37,11 @@ impl Format {
             Self::Json => "json",
             Self::JsonLines => "json_lines",
         }
+    }
+
+    /// Whether every file of the format begins with the same bytes, so that a name alone means nothing.
+    fn has_a_mark(self) -> bool {
+        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Epub)
     }
 
     /// Whether it is read piece by piece, so that a file may be larger than memory.
@@ -80,7 +89,7 @@ pub(crate) fn of_head(name: &str, declared: Option<&str>, head: &[u8], length: u
     }
     let promised = by_extension(name).or_else(|| declared.and_then(by_media_type));
     match promised {
-        Some(format @ (Format::Pdf | Format::Docx)) => {
+        Some(format) if format.has_a_mark() => {
             Err(Error::corrupt(format!("The file claims to be {} but its content is not.", format.name())))
         }
         Some(Format::Json) => Ok(Some(Format::Json)),
@@ -109,10 +118,15 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
     let archive = archive::open(bytes)?;
-    if archive.index_for_name("word/document.xml").is_some() {
-        return Ok(Format::Docx);
-    }
-    Err(unsupported("The file is a zip archive, but not a Word document."))
+    const MAIN_PARTS: [(&str, Format); 3] = [
+        ("word/document.xml", Format::Docx),
+        ("ppt/presentation.xml", Format::Pptx),
+        ("META-INF/container.xml", Format::Epub),
+    ];
+    let found = MAIN_PARTS.iter().find(|(part, _)| archive.has(part));
+    found
+        .map(|&(_, format)| format)
+        .ok_or_else(|| unsupported("The file is a zip archive, but no document that can be read."))
 }
 
 fn compound_file(bytes: &[u8]) -> Error {
@@ -154,6 +168,8 @@ fn by_extension(name: &str) -> Option<Format> {
     Some(match extension(name)?.as_str() {
         "pdf" => Format::Pdf,
         "docx" | "docm" => Format::Docx,
+        "pptx" | "pptm" | "ppsx" => Format::Pptx,
+        "epub" => Format::Epub,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "html" | "htm" | "xhtml" => Format::Html,
         "csv" => Format::Csv,
@@ -170,6 +186,8 @@ fn by_media_type(declared: &str) -> Option<Format> {
     Some(match essence.as_str() {
         "application/pdf" => Format::Pdf,
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation" => Format::Pptx,
+        "application/epub+zip" => Format::Epub,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "text/html" | "application/xhtml+xml" => Format::Html,
         "text/csv" => Format::Csv,

@@ -46,7 +46,7 @@ impl ErrorKind {
 
     fn hint(self) -> &'static str {
         match self {
-            Self::UnsupportedType => "Upload a PDF, DOCX, Markdown, HTML, CSV, JSON or plain text file.",
+            Self::UnsupportedType => "Upload a PDF, DOCX, PPTX, EPUB, Markdown, HTML, CSV, JSON or plain text file.",
             Self::EmptyFile => "Check that the file holds text, then upload it again.",
             Self::TooLarge => "Split the document into smaller files and upload them one by one.",
             Self::Encrypted => "Remove the password from the document and upload it again.",
@@ -106,12 +106,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Readers between a file and its parser can only fail with I/O errors; ours travel inside.
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
+impl Error {
+    /// Readers between a file and its parser can only fail with I/O errors; ours travel inside.
+    pub(crate) fn carried(error: &std::io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
             Some(inner) => inner.clone(),
             None => Self::interrupted("The file could not be read to its end."),
         }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::carried(&error)
+    }
+}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
     }
 }

@@ -67,6 +67,8 @@ pub(crate) fn whole(bytes: &[u8], format: Format, declared: Option<&str>, writer
     match format {
         Format::Pdf => formats::pdf::read(bytes, writer),
         Format::Docx => formats::docx::read(bytes, writer),
+        Format::Pptx => formats::pptx::read(bytes, writer),
+        Format::Epub => formats::epub::read(bytes, writer),
         Format::Markdown => formats::markdown::read(bytes, writer),
         Format::Html => formats::html::read(bytes, declared, writer),
         Format::Json => formats::json::read(bytes, writer),

@@ -2,18 +2,21 @@
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use crate::pauses::sentence_ends;
 
 /// The sentences of a text as trimmed byte ranges, in order. Everything that is not white space lies in one.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let unwrapped = unwrap_lines(text);
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut joins_next = false;
-    for (start, sentence) in unwrapped.split_sentence_bound_indices() {
+    let mut from = 0;
+    sentence_ends(&unwrapped, |end| {
+        let start = std::mem::replace(&mut from, end);
+        let Some(sentence) = unwrapped.get(start..end) else { return };
         let trimmed = sentence.trim();
         if trimmed.is_empty() {
             joins_next &= !sentence.contains('\n');
-            continue;
+            return;
         }
         let start = start + (sentence.len() - sentence.trim_start().len());
         let end = start + trimmed.len();
@@ -22,7 +25,7 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
             _ => found.push(start..end),
         }
         joins_next = !sentence.ends_with('\n') && ends_in_abbreviation(trimmed);
-    }
+    });
     found
 }
 

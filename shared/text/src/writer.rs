@@ -155,6 +155,12 @@ impl<'a> Writer<'a> {
         self.text.is_empty() || self.text.ends_with('\n')
     }
 
+    /// Where the text of the next page begins.
+    pub(crate) fn begin_page(&mut self) -> usize {
+        self.blank();
+        self.text.len()
+    }
+
     pub(crate) fn page(&mut self, number: u32, start: usize) {
         let end = start + self.text.get(start..).map_or(0, |text| text.trim_end().len());
         self.page_count += 1;

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0005_control",
     "0006_limits",
     "0007_postings",
+    "0008_versions",
     "0010_fairness",
 ];
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use door::Door;
 #[cfg(feature = "test-doors")]
-pub use door::{Statements, Wall, without_predicate};
+pub use door::{Statements, Step, Wall, Watch, without_predicate};
 pub use param::Param;
 pub use tx::TenantTx;
 
@@ -82,6 +82,7 @@ impl Db {
 
     /// Opens the door for one tenant. Sends nothing yet; see [`TenantTx`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
         let vectors = self.vectors.get().cloned().unwrap_or_default();
         Ok(TenantTx::new(client, tenant, vectors, self.door.clone()))
@@ -89,7 +90,11 @@ impl Db {
 
     /// One of the audited, content-free functions of the `control` schema, which give ids across tenants.
     pub async fn control(&self, call: Control) -> Result<Vec<(Uuid, Option<Uuid>)>> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
+        if let Some(before) = self.door.before("control") {
+            client.batch_execute(&before).await.map_err(failed)?;
+        }
         let rows = match call {
             Control::DueHints(most) => {
                 client.query_typed("select tenant_id, id from control.due_hints($1)", &[(&most, Type::INT4)]).await
@@ -114,6 +119,13 @@ impl Db {
         let sql = "select control.session_subject($1)";
         let rows = client.query_typed(sql, &[(&session, Type::TEXT)]).await.map_err(failed)?;
         Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
+    /// Forgets addresses without a credential whose bucket is full again; gives how many.
+    pub async fn forget_addresses(&self) -> Result<i32> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let rows = client.query_typed("select control.forget_addresses()", &[]).await.map_err(failed)?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// Every tenant's id, for the operator; the app role sees none here.

@@ -8,13 +8,15 @@ pub const LONGEST_NAME: usize = 255;
 /// Extensions of the formats that can be read. Content decides later what a file really is; this only refuses early
 /// what can never work.
 const EXTENSIONS: &[&str] = &[
-    "pdf", "docx", "docm", "md", "markdown", "mdown", "mkd", "mdx", "html", "htm", "xhtml", "csv", "tsv", "json",
-    "geojson", "ipynb", "txt", "text", "log", "rst", "jsonl", "ndjson",
+    "pdf", "docx", "docm", "pptx", "pptm", "ppsx", "epub", "md", "markdown", "mdown", "mkd", "mdx", "html", "htm",
+    "xhtml", "csv", "tsv", "json", "geojson", "ipynb", "txt", "text", "log", "rst", "jsonl", "ndjson",
 ];
 
 const TYPES: &[&str] = &[
     "application/pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/epub+zip",
     "application/xhtml+xml",
     "application/json",
     "application/x-ndjson",
@@ -93,8 +95,10 @@ mod tests {
             ("README", None, None),
             ("notes.xyz", Some("text/plain; charset=utf-8"), None),
             ("feed", Some("application/ld+json"), None),
+            ("talk.pptx", Some("application/vnd.openxmlformats-officedocument.presentationml.presentation"), None),
             ("photo.png", Some("image/png"), Some("unsupported_type")),
             ("photo", Some("image/png"), Some("unsupported_type")),
+            ("text.odt", Some("application/vnd.oasis.opendocument.text"), Some("unsupported_type")),
             ("setup.exe", None, Some("unsupported_type")),
             ("a.txt", Some("text/plain\r\nx-amz-acl: public-read"), Some("invalid_request")),
             ("a.txt", Some(""), Some("invalid_request")),

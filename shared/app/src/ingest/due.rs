@@ -122,7 +122,7 @@ impl Ingest {
             _ => {
                 tracing::warn!(%hint, "ingest.hint forgotten: its key is not the tenant's");
                 let tx = self.app.db.tenant(tenant).await?;
-                tx.finish(store::consume_hint(&tx, hint)).await?;
+                tx.finish(store::consume_hints(&tx, &vec![hint])).await?;
                 Ok(Outcome::Nothing)
             }
         }

@@ -110,14 +110,21 @@ pub fn r2(body: &serde_json::Value, bucket: &str) -> Result<Seen> {
     })
 }
 
-/// Whose a key claims to be: `t/{tenant}/{document}/1`, in exactly the spelling that `documents::object_key` writes.
+/// Whose a key claims to be: `t/{tenant}/{document}/{version}`, in exactly the spelling of `documents::version_key`.
 pub fn claim(key: String) -> Seen {
     let mut parts = key.split('/');
     let named = (parts.next(), parts.next().and_then(id), parts.next().and_then(id), parts.next(), parts.next());
     match named {
-        (Some("t"), Some(tenant), Some(document), Some("1"), None) => Seen::Key { tenant, document, key },
+        (Some("t"), Some(tenant), Some(document), Some(version), None) if counts(version) => {
+            Seen::Key { tenant, document, key }
+        }
         _ => Seen::Ignored("foreign_key"),
     }
+}
+
+/// A number from 1 on, as it is written.
+fn counts(version: &str) -> bool {
+    version.parse::<i32>().is_ok_and(|number| number >= 1 && number.to_string() == version)
 }
 
 fn id(text: &str) -> Option<Uuid> {
@@ -246,10 +253,15 @@ mod tests {
     #[test]
     fn only_our_own_spelling_of_a_key_claims_anything() {
         assert_eq!(claim(format!("t/{TENANT}/{DOCUMENT}/1")), ours());
+        assert!(matches!(claim(format!("t/{TENANT}/{DOCUMENT}/27")), Seen::Key { .. }));
         for key in [
             String::new(),
             format!("t/{TENANT}/{DOCUMENT}"),
-            format!("t/{TENANT}/{DOCUMENT}/2"),
+            format!("t/{TENANT}/{DOCUMENT}/0"),
+            format!("t/{TENANT}/{DOCUMENT}/01"),
+            format!("t/{TENANT}/{DOCUMENT}/+1"),
+            format!("t/{TENANT}/{DOCUMENT}/-1"),
+            format!("t/{TENANT}/{DOCUMENT}/2147483648"),
             format!("t/{TENANT}/{DOCUMENT}/1/"),
             format!("/t/{TENANT}/{DOCUMENT}/1"),
             format!("T/{TENANT}/{DOCUMENT}/1"),

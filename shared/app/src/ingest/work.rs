@@ -48,6 +48,13 @@ impl Ingest {
                 tx.finish(store::find(&tx, document)).await?
             };
             let Some(found) = found else { return Ok(Outcome::Unknown) };
+            if found.pending {
+                match documents::arrive(&self.app, &self.objects, tenant, document).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => return Err(self.put_off(&found, source, error).await),
+                }
+            }
             let head = match self.objects.head(&found.key).await {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(&found, source, error).await),
@@ -132,9 +139,11 @@ impl Ingest {
             Outcome::Busy => self.hint(found.tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
             Outcome::Paused => self.hint(found.tenant, &found.key, source, 0).await.map(|_| ()),
             _ => {
-                let Some(hint) = found.hint else { return Ok(()) };
+                if found.hints.is_empty() {
+                    return Ok(());
+                }
                 let tx = self.app.db.tenant(found.tenant).await?;
-                tx.finish(store::consume_hint(&tx, hint)).await
+                tx.finish(store::consume_hints(&tx, &found.hints)).await
             }
         }
     }

@@ -71,7 +71,7 @@ with live as materialized (
   limit $6
 )
 select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, c.span_start, c.span_end, c.heading_path,
-       d.filename, d.title, d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
+       d.filename, coalesce(d.own_title, d.title), d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
 from fused
 join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
 join document d on d.tenant_id = $1 and d.id = c.document_id

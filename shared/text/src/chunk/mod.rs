@@ -78,6 +78,9 @@ pub fn embed_input(title: Option<&str>, heading_path: &[String], text: &str) -> 
 /// A cheap estimate of model tokens: four ASCII characters, two of another alphabet or one ideograph each make
 /// one. It lies within about 20 % for prose; budgets that must hold need a margin.
 pub fn estimate_tokens(text: &str) -> u32 {
+    if text.is_ascii() {
+        return u32::try_from(text.len().div_ceil(4)).unwrap_or(u32::MAX);
+    }
     let quarters: u64 = text
         .chars()
         .map(|character| match character {

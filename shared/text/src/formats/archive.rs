@@ -1,14 +1,19 @@
-//! Zip archives with every known bomb refused before a byte is unpacked.
+//! Zip archives with every known bomb refused before a byte is unpacked, and their entries as streams.
 
 use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
+use zip::read::ZipFile;
 use zip::result::ZipError;
 
+use super::xml::Xml;
 use crate::budget::{Meter, limits};
+use crate::charset::Decoding;
 use crate::error::{Error, ErrorKind};
 
-pub(crate) type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+pub(crate) struct Archive<'a> {
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+}
 
 /// Opens an archive after checking its directory: number of entries, overlaps, promised sizes.
 pub(crate) fn open(bytes: &[u8]) -> Result<Archive<'_>, Error> {
@@ -17,13 +22,13 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Archive<'_>, Error> {
     if entries > limits::ZIP_ENTRIES {
         return Err(Error::limit(format!("The archive has more than {} entries.", limits::ZIP_ENTRIES)));
     }
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-    if archive.has_overlapping_files().map_err(broken)? {
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    if zip.has_overlapping_files().map_err(broken)? {
         return Err(Error::limit("Entries of the archive overlap."));
     }
     let mut total = 0u64;
-    for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(broken)?;
+    for index in 0..zip.len() {
+        let entry = zip.by_index_raw(index).map_err(broken)?;
         total = total.saturating_add(entry.size());
         check_ratio(entry.size(), entry.compressed_size())?;
     }
@@ -31,36 +36,78 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Archive<'_>, Error> {
     if total > limits::ZIP_OUTPUT_BYTES {
         return Err(Error::limit(format!("The archive unpacks to more than {} bytes.", limits::ZIP_OUTPUT_BYTES)));
     }
-    Ok(archive)
+    Ok(Archive { zip })
 }
 
-/// Unpacks one entry as UTF-8 text, or `None` when there is no such entry.
-pub(crate) fn text(archive: &mut Archive, name: &str, meter: &Meter) -> Result<Option<String>, Error> {
-    meter.time()?;
-    let entry = match archive.by_name(name) {
-        Ok(entry) => entry,
-        Err(ZipError::FileNotFound) => return Ok(None),
-        Err(error) => return Err(broken(error)),
-    };
-    // The directory may lie about sizes, so what comes out is measured against what really went in.
-    let packed = entry.compressed_size();
-    let allowed = packed.saturating_mul(limits::ZIP_RATIO).max(limits::ZIP_RATIO_FREE_BYTES);
-    let allowed = allowed.min(limits::ZIP_OUTPUT_BYTES);
-    let mut unpacked = Vec::new();
-    entry
-        .take(allowed + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(|_| Error::corrupt("An entry of the archive cannot be unpacked."))?;
-    if unpacked.len() as u64 > allowed {
-        return Err(ratio_exceeded());
+/// An entry of XML that unpacks while it is read.
+pub(crate) type Part<'z, 'a> = Xml<Decoding<Entry<'z, 'a>>>;
+
+impl<'a> Archive<'a> {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.zip.index_for_name(name).is_some()
     }
-    let (text, _, _) = encoding_rs::UTF_8.decode(&unpacked);
-    Ok(Some(text.into_owned()))
+
+    /// Unpacks an entry as it is read, or gives `None` when there is no such entry.
+    pub(crate) fn entry(&mut self, name: &str, meter: &Meter) -> Result<Option<Entry<'_, 'a>>, Error> {
+        meter.time()?;
+        let source = match self.zip.by_name(name) {
+            Ok(source) => source,
+            Err(ZipError::FileNotFound) => return Ok(None),
+            Err(error) => return Err(broken(error)),
+        };
+        // The directory may lie about sizes, so what comes out is measured against what really went in.
+        let allowed = allowed(source.compressed_size()).min(limits::ZIP_OUTPUT_BYTES);
+        Ok(Some(Entry { source, left: allowed, refusal: ratio_exceeded() }))
+    }
+
+    pub(crate) fn bytes(&mut self, name: &str, meter: &Meter) -> Result<Option<Vec<u8>>, Error> {
+        let Some(mut entry) = self.entry(name, meter)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// An entry of XML that only describes others: its reader keeps it in memory, in maps and lists.
+    pub(crate) fn index(&mut self, name: &str, meter: &Meter) -> Result<Option<Part<'_, 'a>>, Error> {
+        let Some(mut entry) = self.entry(name, meter)? else { return Ok(None) };
+        if entry.left > limits::ZIP_INDEX_BYTES {
+            entry.left = limits::ZIP_INDEX_BYTES;
+            let limit = limits::ZIP_INDEX_BYTES;
+            entry.refusal = Error::limit(format!("A part that describes the document is larger than {limit} bytes."));
+        }
+        Ok(Some(Xml::new(Decoding::utf8(entry))))
+    }
+
+    /// An entry of XML. UTF-16 is known by its mark.
+    pub(crate) fn xml(&mut self, name: &str, meter: &Meter) -> Result<Option<Part<'_, 'a>>, Error> {
+        let entry = self.entry(name, meter)?;
+        Ok(entry.map(|entry| Xml::new(Decoding::utf8(entry))))
+    }
+}
+
+/// The content of one entry, up to what it may unpack to.
+pub(crate) struct Entry<'z, 'a> {
+    source: ZipFile<'z, Cursor<&'a [u8]>>,
+    left: u64,
+    refusal: Error,
+}
+
+impl Read for Entry<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let damaged = |_| Error::corrupt("An entry of the archive cannot be unpacked.");
+        let read = self.source.read(into).map_err(damaged)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| self.refusal.clone())?;
+        Ok(read)
+    }
+}
+
+/// What so many bytes may unpack to.
+fn allowed(packed: u64) -> u64 {
+    packed.saturating_mul(limits::ZIP_RATIO).max(limits::ZIP_RATIO_FREE_BYTES)
 }
 
 fn check_ratio(unpacked: u64, packed: u64) -> Result<(), Error> {
-    let allowed = packed.saturating_mul(limits::ZIP_RATIO).max(limits::ZIP_RATIO_FREE_BYTES);
-    if unpacked > allowed { Err(ratio_exceeded()) } else { Ok(()) }
+    if unpacked > allowed(packed) { Err(ratio_exceeded()) } else { Ok(()) }
 }
 
 fn ratio_exceeded() -> Error {

@@ -1,13 +1,11 @@
 //! The walk through a Word part: paragraphs, headings, list items and tables, in reading order.
 
 use std::collections::HashMap;
+use std::io::BufRead;
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-
-use super::docx::{attribute, level_by_name, next_event, outline_level, resolve};
+use super::docx::{level_by_name, outline_level};
 use super::table;
-use crate::budget::limits;
+use super::xml::{Element, Token, Xml};
 use crate::error::Error;
 use crate::writer::Writer;
 
@@ -28,65 +26,30 @@ struct Table {
 
 pub(crate) struct Body<'s> {
     styles: &'s HashMap<String, u8>,
-    open: Vec<String>,
     /// Text boxes put paragraphs inside paragraphs.
     paragraphs: Vec<Paragraph>,
     tables: Vec<Table>,
-    /// How deep the element lies whose content is skipped.
-    skipped_from: Option<usize>,
+    /// How many elements are open within one whose content is skipped, itself included.
+    skipped: usize,
     last_was_list: bool,
 }
 
 impl<'s> Body<'s> {
     pub(crate) fn new(styles: &'s HashMap<String, u8>) -> Self {
-        Self {
-            styles,
-            open: Vec::new(),
-            paragraphs: Vec::new(),
-            tables: Vec::new(),
-            skipped_from: None,
-            last_was_list: false,
-        }
+        Self { styles, paragraphs: Vec::new(), tables: Vec::new(), skipped: 0, last_was_list: false }
     }
 
-    pub(crate) fn read(mut self, xml: &str, writer: &mut Writer) -> Result<(), Error> {
-        let mut reader = Reader::from_str(xml);
+    pub(crate) fn read(mut self, xml: &mut Xml<impl BufRead>, writer: &mut Writer) -> Result<(), Error> {
         loop {
-            match next_event(&mut reader, writer)? {
-                Event::Start(element) => {
-                    self.start(&element);
-                    self.open.push(element.local_name().as_ref().to_owned());
-                    writer.meter.depth(self.open.len(), limits::XML_DEPTH)?;
-                }
-                Event::Empty(element) => {
-                    self.start(&element);
-                    self.end(element.local_name().as_ref(), writer)?;
-                }
-                Event::End(element) => {
-                    self.open.pop();
-                    if self.skipped_from.is_some_and(|depth| self.open.len() <= depth) {
-                        self.skipped_from = None;
-                    } else {
-                        self.end(element.local_name().as_ref(), writer)?;
-                    }
-                }
-                Event::Text(text) => self.text(&text),
-                Event::CData(text) => self.text(&text),
-                Event::GeneralRef(reference) => self.text(&resolve(&reference)),
-                Event::Eof if self.open.is_empty() => return Ok(()),
-                Event::Eof => return Err(Error::corrupt("The Word document ends in the middle.")),
-                _ => {}
+            match xml.next(writer)? {
+                Token::Open(element) if self.skipped > 0 || SKIPPED.contains(&element.name) => self.skipped += 1,
+                Token::Open(element) => self.start(&element),
+                Token::Close(_) if self.skipped > 0 => self.skipped -= 1,
+                Token::Close(name) => self.end(name, writer)?,
+                Token::Text { text, parent: "t" } if self.skipped == 0 => self.append(&text),
+                Token::Text { .. } => {}
+                Token::End => return Ok(()),
             }
-        }
-    }
-
-    fn parent(&self) -> &str {
-        self.open.last().map_or("", String::as_str)
-    }
-
-    fn text(&mut self, text: &str) {
-        if self.skipped_from.is_none() && self.parent() == "t" {
-            self.append(text);
         }
     }
 
@@ -96,27 +59,19 @@ impl<'s> Body<'s> {
         }
     }
 
-    fn start(&mut self, element: &BytesStart) {
-        let name = element.local_name();
-        let name = name.as_ref();
-        if self.skipped_from.is_some() {
-            return;
-        }
-        if SKIPPED.contains(&name) {
-            self.skipped_from = Some(self.open.len());
-            return;
-        }
-        match name {
+    fn start(&mut self, element: &Element) {
+        let inside_run = element.parent == "r";
+        match element.name {
             "p" => self.paragraphs.push(Paragraph::default()),
             "tbl" => self.tables.push(Table::default()),
             "tr" => self.tables.iter_mut().last().into_iter().for_each(|table| table.rows.push(Vec::new())),
             "tc" => self.row().into_iter().for_each(|row| row.push(String::new())),
             // A tab in paragraph properties is a tab stop, not a character.
-            "tab" | "ptab" if self.parent() == "r" => self.append("\t"),
-            "br" | "cr" if self.parent() == "r" => self.append("\n"),
+            "tab" | "ptab" if inside_run => self.append("\t"),
+            "br" | "cr" if inside_run => self.append("\n"),
             "noBreakHyphen" => self.append("-"),
             "pStyle" => {
-                let style = attribute(element, "val").unwrap_or_default();
+                let style = element.attribute("val").unwrap_or_default();
                 let level = self.styles.get(&style).copied().or_else(|| level_by_name(&style));
                 self.paragraphs.iter_mut().last().into_iter().for_each(|paragraph| paragraph.level = level);
             }
@@ -134,14 +89,6 @@ impl<'s> Body<'s> {
     }
 
     fn end(&mut self, name: &str, writer: &mut Writer) -> Result<(), Error> {
-        if self.skipped_from.is_some_and(|depth| self.open.len() <= depth) {
-            // An empty element that would have been skipped ends at once.
-            self.skipped_from = None;
-            return Ok(());
-        }
-        if self.skipped_from.is_some() {
-            return Ok(());
-        }
         match name {
             "p" => self.paragraphs.pop().map_or(Ok(()), |paragraph| self.write(&paragraph, writer)),
             "tbl" => self.tables.pop().map_or(Ok(()), |table| self.write_table(table, writer)),

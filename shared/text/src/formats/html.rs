@@ -20,7 +20,15 @@ pub(crate) fn read(bytes: &[u8], declared: Option<&str>, writer: &mut Writer) ->
 
 /// Writes a page, or a fragment of one, as text.
 pub(crate) fn write(html: &str, writer: &mut Writer) -> Result<(), Error> {
-    let mut page = Page::default();
+    walk(html, Page { strict: html.trim_start().starts_with("<?xml"), ..Page::default() }, writer)
+}
+
+/// Writes a page of XHTML.
+pub(crate) fn write_strict(html: &str, writer: &mut Writer) -> Result<(), Error> {
+    walk(html, Page { strict: true, ..Page::default() }, writer)
+}
+
+fn walk(html: &str, mut page: Page, writer: &mut Writer) -> Result<(), Error> {
     for token in Tokens::new(html) {
         writer.meter.node()?;
         match token {
@@ -69,6 +77,8 @@ struct Table {
 
 #[derive(Default)]
 struct Page {
+    /// Whether any element may end itself, as in XHTML.
+    strict: bool,
     open: Vec<String>,
     dropped_from: Option<usize>,
     heading: Option<(u8, String)>,
@@ -133,6 +143,9 @@ impl Page {
             }
         }
         self.open.push(name.to_owned());
+        if closed && self.strict {
+            return self.close_to(self.open.len() - 1, writer);
+        }
         writer.meter.depth(self.open.len(), limits::HTML_DEPTH)
     }
 

@@ -84,8 +84,7 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
     pages.iter().flat_map(|page| &page.parts).for_each(|part| vocabulary.learn(part.text()));
     let mut blank = Vec::new();
     for page in &pages {
-        writer.blank();
-        let start = writer.position();
+        let start = writer.begin_page();
         for part in &page.parts {
             writer.meter.node()?;
             match part {

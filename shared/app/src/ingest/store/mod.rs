@@ -26,8 +26,10 @@ pub struct Found {
     pub epoch: i64,
     /// Seconds until the running lease or pause is over.
     pub wait: i32,
-    /// The hint that waits for this key; what is consumed at the end is this one and none that comes later.
-    pub hint: Option<Uuid>,
+    /// A newer version may have come.
+    pub pending: bool,
+    /// The hints that wait for this document; what is consumed at the end are these and none that come later.
+    pub hints: Vec<Uuid>,
 }
 
 /// The right to build one revision, until somebody takes the next epoch.
@@ -52,7 +54,10 @@ pub async fn find(tx: &TenantTx, document: Uuid) -> Result<Option<Found>> {
     let sql = "select d.object_key, case when d.deleted_at is null then d.status else 'deleted' end, d.current_etag,
                  d.built_etag, d.attempts, coalesce(d.lease_until > now(), false), d.epoch,
                  coalesce(ceil(extract(epoch from d.lease_until - now())), 0)::int4,
-                 (select e.id from ingest_event e where e.tenant_id = $1 and e.object_key = d.object_key),
+                 array(select e.id from ingest_event e
+                       where e.tenant_id = $1 and (e.object_key = d.object_key or e.document_id = d.id)),
+                 exists (select from document_version v
+                         where v.tenant_id = $1 and v.document_id = d.id and v.version > d.version),
                  d.filename, d.content_type
                from document d where d.tenant_id = $1 and d.id = $2";
     Ok(tx.query_opt(sql, &[&document]).await?.map(|row| found(tx.tenant(), document, &row)))
@@ -64,8 +69,8 @@ fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
         tenant,
         document,
         key: row.get(0),
-        filename: row.get(9),
-        content_type: row.get(10),
+        filename: row.get(10),
+        content_type: row.get(11),
         state: State {
             status,
             current_etag: row.get(2),
@@ -75,7 +80,8 @@ fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
         },
         epoch: row.get(6),
         wait: row.get(7),
-        hint: row.get(8),
+        hints: row.get(8),
+        pending: row.get(9),
     }
 }
 
@@ -201,6 +207,6 @@ pub async fn claim_hint(tx: &TenantTx, hint: Uuid, longest: i32) -> Result<Optio
     Ok(tx.query_opt(sql, &[&hint, &f64::from(longest)]).await?.map(|row| row.get(0)))
 }
 
-pub async fn consume_hint(tx: &TenantTx, hint: Uuid) -> Result<()> {
-    tx.execute("delete from ingest_event where tenant_id = $1 and id = $2", &[&hint]).await.map(|_| ())
+pub async fn consume_hints(tx: &TenantTx, hints: &Vec<Uuid>) -> Result<()> {
+    tx.execute("delete from ingest_event where tenant_id = $1 and id = any($2)", &[hints]).await.map(|_| ())
 }

@@ -1,0 +1,6 @@
+//! Tables of characters, by comma and by tab.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| docent_fuzz::read("a.csv", bytes));

@@ -1,0 +1,6 @@
+//! Mail with its parts and encodings.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| docent_fuzz::read("a.eml", bytes));

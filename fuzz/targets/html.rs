@@ -1,0 +1,6 @@
+//! HTML as a browser would never write it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| docent_fuzz::read("a.html", bytes));
