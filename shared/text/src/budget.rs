@@ -29,7 +29,34 @@ pub mod limits {
     /// One row of a table, quotes and line ends and all, and one line of JSON Lines: what is held in memory at once.
     pub const CSV_ROW_BYTES: usize = 8 * 1024 * 1024;
     pub const JSON_LINE_BYTES: usize = 8 * 1024 * 1024;
+    /// The columns of a sheet, as many as the programs themselves allow.
+    pub const XLSX_COLUMNS: u32 = 16_384;
+    /// Parts within parts and messages within messages.
+    pub const EML_DEPTH: usize = 16;
+    /// Parts side by side.
+    pub const EML_PARTS: usize = 10_000;
+    /// Headers of one message or part, and their bytes.
+    pub const EML_HEADERS: usize = 1_000;
+    pub const EML_HEADER_BYTES: usize = 256 * 1024;
     pub const PDF_PAGES: u32 = 10_000;
+    /// Arrays and dictionaries within each other. Real files stay below ten.
+    pub const PDF_DEPTH: usize = 500;
+    /// Filters that one stream went through. Two are usual.
+    pub const PDF_FILTERS: usize = 4;
+    /// One unpacked stream that is no image.
+    pub const PDF_STREAM_BYTES: u64 = 64 * 1024 * 1024;
+    /// All of them, and all that pages draw.
+    pub const PDF_OUTPUT_BYTES: u64 = 512 * 1024 * 1024;
+    /// Operators of one page that show text; the parser keeps a kilobyte for each.
+    pub const PDF_PAGE_RUNS: u64 = 100_000;
+    /// Codes of one map from codes to text. There are 65,536 of two bytes.
+    pub const PDF_MAP_CODES: u64 = 1_000_000;
+    /// Hexadecimal digits of one code or of what it stands for, which is a character, a ligature or a word.
+    pub const PDF_MAP_DIGITS: usize = 512;
+    /// Levels of a tree of pages, fields or names.
+    pub const PDF_TREE_DEPTH: usize = 256;
+    /// Leaves of one tree, each as often as it is reached.
+    pub const PDF_TREE_LEAVES: u64 = 1_000_000;
 }
 
 /// The allowance for one document.

@@ -12,7 +12,9 @@ pub enum Format {
     Pdf,
     Docx,
     Pptx,
+    Xlsx,
     Epub,
+    Eml,
     Markdown,
     Html,
     Text,
@@ -28,7 +30,9 @@ impl Format {
             Self::Pdf => "pdf",
             Self::Docx => "docx",
             Self::Pptx => "pptx",
+            Self::Xlsx => "xlsx",
             Self::Epub => "epub",
+            Self::Eml => "eml",
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Text => "text",
@@ -41,7 +45,7 @@ impl Format {
 
     /// Whether every file of the format begins with the same bytes, so that a name alone means nothing.
     fn has_a_mark(self) -> bool {
-        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Epub)
+        matches!(self, Self::Pdf | Self::Docx | Self::Pptx | Self::Xlsx | Self::Epub)
     }
 
     /// Whether it is read piece by piece, so that a file may be larger than memory.
@@ -97,6 +101,7 @@ pub(crate) fn of_head(name: &str, declared: Option<&str>, head: &[u8], length: u
         Some(format) => Ok(Some(format)),
         None if extension(name).is_none() && looks_like_json_lines(head) => Ok(Some(Format::JsonLines)),
         None if extension(name).is_none() && begins_like_json(head) => Ok(None),
+        None if looks_like_mail(head) => Ok(Some(Format::Eml)),
         None => Ok(Some(Format::Text)),
     }
 }
@@ -118,9 +123,10 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 fn detect_zip(bytes: &[u8]) -> Result<Format, Error> {
     let archive = archive::open(bytes)?;
-    const MAIN_PARTS: [(&str, Format); 3] = [
+    const MAIN_PARTS: [(&str, Format); 4] = [
         ("word/document.xml", Format::Docx),
         ("ppt/presentation.xml", Format::Pptx),
+        ("xl/workbook.xml", Format::Xlsx),
         ("META-INF/container.xml", Format::Epub),
     ];
     let found = MAIN_PARTS.iter().find(|(part, _)| archive.has(part));
@@ -169,7 +175,9 @@ fn by_extension(name: &str) -> Option<Format> {
         "pdf" => Format::Pdf,
         "docx" | "docm" => Format::Docx,
         "pptx" | "pptm" | "ppsx" => Format::Pptx,
+        "xlsx" | "xlsm" => Format::Xlsx,
         "epub" => Format::Epub,
+        "eml" => Format::Eml,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "html" | "htm" | "xhtml" => Format::Html,
         "csv" => Format::Csv,
@@ -187,7 +195,9 @@ fn by_media_type(declared: &str) -> Option<Format> {
         "application/pdf" => Format::Pdf,
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Format::Docx,
         "application/vnd.openxmlformats-officedocument.presentationml.presentation" => Format::Pptx,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Format::Xlsx,
         "application/epub+zip" => Format::Epub,
+        "message/rfc822" => Format::Eml,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "text/html" | "application/xhtml+xml" => Format::Html,
         "text/csv" => Format::Csv,
@@ -231,6 +241,18 @@ fn looks_like_json_lines(head: &[u8]) -> bool {
     first.starts_with(b"{")
         && rest.trim_ascii_start().starts_with(b"{")
         && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
+}
+
+/// Headers from the first line on, among them some that every mail has.
+fn looks_like_mail(head: &[u8]) -> bool {
+    const USUAL: [&[u8]; 7] = [b"from", b"to", b"subject", b"date", b"message-id", b"received", b"mime-version"];
+    let mut usual = 0;
+    for line in head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty()) {
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        usual += usize::from(USUAL.iter().any(|name| name.eq_ignore_ascii_case(&line[..colon])));
+    }
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    head.iter().find(|byte| !named(byte)) == Some(&b':') && usual >= 3
 }
 
 /// Text has next to no control characters once its character set is known.

@@ -46,7 +46,9 @@ impl ErrorKind {
 
     fn hint(self) -> &'static str {
         match self {
-            Self::UnsupportedType => "Upload a PDF, DOCX, PPTX, EPUB, Markdown, HTML, CSV, JSON or plain text file.",
+            Self::UnsupportedType => {
+                "Upload a PDF, DOCX, PPTX, XLSX, EPUB, EML, Markdown, HTML, CSV, JSON or plain text file."
+            }
             Self::EmptyFile => "Check that the file holds text, then upload it again.",
             Self::TooLarge => "Split the document into smaller files and upload them one by one.",
             Self::Encrypted => "Remove the password from the document and upload it again.",

@@ -41,6 +41,10 @@ pub struct Summary {
     pub title: Option<String>,
     /// How many pages, slides or sheets, in formats that have any.
     pub pages: Option<u32>,
+    /// The pages of a PDF that are pictures only: what a reader of pictures (OCR) would be asked for. Where all are, the
+    /// document ends in `no_text_layer` and all its pages are meant.
+    #[serde(default)]
+    pub pages_without_text: Vec<u32>,
     pub charset: Option<String>,
     pub notes: Vec<String>,
     pub chunks: u32,

@@ -17,10 +17,27 @@ pub(crate) struct Writer<'a> {
     pages: Vec<Page>,
     headings: Vec<Heading>,
     first_heading: Option<String>,
+    open_page: Option<OpenPage>,
     page_count: u32,
+    pub(crate) pages_without_text: Vec<u32>,
     notes: Vec<String>,
     nulls: u64,
     tags: u64,
+}
+
+/// A page that is still being written.
+struct OpenPage {
+    number: u32,
+    start: usize,
+    /// Whether some of its text is gone already.
+    drained: bool,
+}
+
+impl OpenPage {
+    fn so_far(&self, text: &str) -> Page {
+        let written = text.get(self.start..).map_or(0, |text| text.trim_end().len());
+        Page { number: self.number, start: self.start, end: self.start + written }
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -34,7 +51,9 @@ impl<'a> Writer<'a> {
             pages: Vec::new(),
             headings: Vec::new(),
             first_heading: None,
+            open_page: None,
             page_count: 0,
+            pages_without_text: Vec::new(),
             notes: Vec::new(),
             nulls: 0,
             tags: 0,
@@ -49,7 +68,13 @@ impl<'a> Writer<'a> {
     pub(crate) fn pause(&mut self) -> Result<(), Error> {
         let Some(drain) = self.drain.as_mut().filter(|drain| drain.is_due(self.text.len())) else { return Ok(()) };
         self.meter.time()?;
+        let open = self.open_page.take();
+        self.pages.extend(open.as_ref().map(|open| open.so_far(&self.text)));
         let gone = drain.segment(&mut self.text, &mut self.pages, &mut self.headings)?;
+        self.open_page = open.map(|open| {
+            let kept = self.pages.pop_if(|page| page.number == open.number);
+            OpenPage { start: kept.map_or(self.text.len(), |page| page.start), drained: true, ..open }
+        });
         self.meter.drained(gone);
         Ok(())
     }
@@ -147,24 +172,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    pub(crate) fn position(&self) -> usize {
-        self.text.len()
-    }
-
     pub(crate) fn at_line_start(&self) -> bool {
         self.text.is_empty() || self.text.ends_with('\n')
     }
 
-    /// Where the text of the next page begins.
-    pub(crate) fn begin_page(&mut self) -> usize {
+    /// What follows stands on this page, up to `end_page`.
+    pub(crate) fn begin_page(&mut self, number: u32) {
         self.blank();
-        self.text.len()
+        self.open_page = Some(OpenPage { number, start: self.text.len(), drained: false });
     }
 
-    pub(crate) fn page(&mut self, number: u32, start: usize) {
-        let end = start + self.text.get(start..).map_or(0, |text| text.trim_end().len());
+    /// Says whether the page has any text.
+    pub(crate) fn end_page(&mut self) -> bool {
+        let Some(open) = self.open_page.take() else { return false };
+        let page = open.so_far(&self.text);
         self.page_count += 1;
-        self.pages.push(Page { number, start, end });
+        self.pages.push(page);
+        open.drained || page.end > page.start
     }
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
@@ -201,6 +225,7 @@ impl<'a> Writer<'a> {
             format,
             title: self.title,
             pages: (self.page_count > 0).then_some(self.page_count),
+            pages_without_text: self.pages_without_text,
             charset: self.charset.map(str::to_owned),
             notes: self.notes,
             chunks,

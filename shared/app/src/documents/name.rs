@@ -8,15 +8,18 @@ pub const LONGEST_NAME: usize = 255;
 /// Extensions of the formats that can be read. Content decides later what a file really is; this only refuses early
 /// what can never work.
 const EXTENSIONS: &[&str] = &[
-    "pdf", "docx", "docm", "pptx", "pptm", "ppsx", "epub", "md", "markdown", "mdown", "mkd", "mdx", "html", "htm",
-    "xhtml", "csv", "tsv", "json", "geojson", "ipynb", "txt", "text", "log", "rst", "jsonl", "ndjson",
+    "pdf", "docx", "docm", "pptx", "pptm", "ppsx", "xlsx", "xlsm", "epub", "eml", "md", "markdown", "mdown", "mkd",
+    "mdx", "html", "htm", "xhtml", "csv", "tsv", "json", "geojson", "ipynb", "txt", "text", "log", "rst", "jsonl",
+    "ndjson",
 ];
 
 const TYPES: &[&str] = &[
     "application/pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/epub+zip",
+    "message/rfc822",
     "application/xhtml+xml",
     "application/json",
     "application/x-ndjson",

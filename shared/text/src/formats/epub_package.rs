@@ -5,6 +5,7 @@ use std::io::BufRead;
 
 use super::archive::Archive;
 use super::opc::join;
+use super::percent::percent_decoded;
 use super::xml::{Element, Token, Xml};
 use crate::error::Error;
 use crate::writer::Writer;
@@ -78,24 +79,6 @@ impl Manifest {
 
 /// The entry of the archive that a link in a file of `folder` points to.
 pub(crate) fn locate(folder: &str, link: &str) -> String {
-    join(folder, &percent_decoded(link.split('#').next().unwrap_or_default()))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let path = percent_decoded(link.split('#').next().unwrap_or_default());
+    join(folder, &String::from_utf8_lossy(&path))
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use unpdf::{Block, PageStreamOptions, ParseEvent, ParseOptions, PdfParser};
 
+use super::pdf_guard;
 use super::pdf_repair::{self, Vocabulary};
 use super::table;
 use crate::budget::limits;
@@ -12,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::writer::Writer;
 
 pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
+    pdf_guard::check(bytes, &writer.meter)?;
     // A parser of this size has bugs; one broken document must not end the process that serves everybody.
     let collected = catch_unwind(AssertUnwindSafe(|| collect(bytes, writer)))
         .map_err(|_| Error::corrupt("The PDF is too damaged to be read."))??;
@@ -82,9 +84,10 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
     pages.iter_mut().flat_map(|page| &mut page.parts).for_each(Part::clean);
     let mut vocabulary = Vocabulary::default();
     pages.iter().flat_map(|page| &page.parts).for_each(|part| vocabulary.learn(part.text()));
+    let count = pages.len();
     let mut blank = Vec::new();
-    for page in &pages {
-        let start = writer.begin_page();
+    for page in pages {
+        writer.begin_page(page.number);
         for part in &page.parts {
             writer.meter.node()?;
             match part {
@@ -99,15 +102,16 @@ fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {
                 }
             }
         }
-        if writer.position() == start {
+        if !writer.end_page() {
             blank.push(page.number);
         }
-        writer.page(page.number, start);
+        writer.pause()?;
     }
-    if blank.len() == pages.len() {
+    if blank.len() == count {
         return Err(Error::new(ErrorKind::NoTextLayer, "The PDF has pages but no text: it is a scan or drawing."));
     }
     note_pages(writer, "have no text layer", &blank);
+    writer.pages_without_text = blank;
     Ok(())
 }
 

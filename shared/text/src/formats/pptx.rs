@@ -29,7 +29,7 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
         }
         let relations = opc::relations(&mut archive, target, writer)?;
         let diagrams = parts(&relations, "diagramData");
-        let start = writer.begin_page();
+        writer.begin_page(number);
         write(&slide, writer)?;
         for target in diagrams {
             if let Some(diagram) = self::slide(&mut archive, target, &mut seen, writer)? {
@@ -41,7 +41,7 @@ pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
                 write_notes(&notes, writer)?;
             }
         }
-        writer.page(number, start);
+        writer.end_page();
         writer.pause()?;
     }
     if hidden > 0 {

@@ -9,9 +9,18 @@ pub(crate) fn row<T: AsRef<str>>(
     cells: impl IntoIterator<Item = T>,
     writer: &mut Writer,
 ) -> Result<(), Error> {
+    let header = |index: usize| headers.get(index).map_or("", String::as_str);
+    labelled(cells.into_iter().enumerate().map(|(index, cell)| (header(index), cell)), writer)
+}
+
+/// Writes one row of cells, each with its header or an empty one.
+pub(crate) fn labelled<'h, T: AsRef<str>>(
+    cells: impl Iterator<Item = (&'h str, T)>,
+    writer: &mut Writer,
+) -> Result<(), Error> {
     writer.line();
     let mut written = false;
-    for (index, cell) in cells.into_iter().enumerate() {
+    for (header, cell) in cells {
         let cell = cell.as_ref();
         writer.meter.node()?;
         if cell.trim().is_empty() {
@@ -21,7 +30,7 @@ pub(crate) fn row<T: AsRef<str>>(
             writer.push("; ")?;
         }
         written = true;
-        if let Some(header) = headers.get(index).filter(|header| !header.trim().is_empty()) {
+        if !header.trim().is_empty() {
             writer.push_words(header)?;
             writer.push(": ")?;
         }

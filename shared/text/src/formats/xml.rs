@@ -54,11 +54,15 @@ impl<R: BufRead> Xml<R> {
     }
 
     pub(crate) fn next(&mut self, writer: &mut Writer) -> Result<Token<'_>, Error> {
-        writer.meter.node()?;
         self.reader.get_ref().slacken();
         self.buffer.clear();
         self.open.forget();
-        match self.reader.read_event_into(&mut self.buffer).map_err(broken)? {
+        let event = self.reader.read_event_into(&mut self.buffer).map_err(broken)?;
+        // An end and a text come with something that was counted.
+        if !matches!(event, Event::End(_) | Event::Text(_)) {
+            writer.meter.node()?;
+        }
+        match event {
             Event::Start(tag) | Event::Empty(tag) => {
                 self.open.push(tag.local_name().as_ref());
                 writer.meter.depth(self.open.starts.len(), limits::XML_DEPTH)?;

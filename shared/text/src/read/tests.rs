@@ -95,6 +95,21 @@ fn segments_make_no_difference_to_the_chunks() {
 }
 
 #[test]
+fn a_page_longer_than_a_segment_is_one_page() {
+    let rows = |sheet: u32| {
+        (1..=9_000)
+            .map(|n| format!("<row><c><v>{}</v></c><c t='str'><v>Saw No. {n}</v></c></row>", n * sheet))
+            .collect()
+    };
+    let sheets: [String; 3] = [rows(1), String::new(), rows(2)];
+    let names = ["One", "Two", "Three"];
+    let pieces = same(&crate::formats::tests::xlsx::workbook(&names, &sheets), "a.xlsx");
+    let pages: std::collections::BTreeSet<_> = pieces.iter().map(|piece| (piece.page_first, piece.page_last)).collect();
+    assert_eq!(Vec::from_iter(pages), [(Some(1), Some(1)), (Some(3), Some(3))]);
+    assert!(pieces.iter().all(|piece| piece.heading_path.len() == 1));
+}
+
+#[test]
 fn characters_are_found_out_wherever_they_first_show() {
     let text = prose(LONG).replace("吾輩は猫である。名前はまだ無い。", "Ça déjà vu. ");
     let (windows, _, lost) = encoding_rs::WINDOWS_1252.encode(&text);

@@ -8,8 +8,11 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::extract::{Extract, extract};
 
+mod eml;
 mod epub;
+mod pdf;
 mod pptx;
+pub(crate) mod xlsx;
 mod xml;
 
 fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Extract, Error> {
