@@ -161,6 +161,7 @@ mod tests {
             notes: Vec::new(),
             chunks,
             text_bytes: 0,
+            pages_without_text: Vec::new(),
         }
     }
 
