@@ -455,6 +455,47 @@ async fn a_deadline_leaves_the_rest_to_the_next() {
 }
 
 #[tokio::test]
+async fn what_gets_nowhere_is_put_aside_and_can_be_taken_up_again() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = world.upload(&client, "long.txt", &long_text()).await;
+    let document_id: Uuid = id.parse().unwrap();
+    world.take_events().await;
+    let hurried = world.files.ingest.clone().within(Duration::ZERO);
+    for attempt in 1..=3 {
+        assert_eq!(hurried.document(client.tenant, document_id).await.unwrap(), Outcome::Paused, "{attempt}");
+        assert_eq!(document(&client, &id).await["status"], "queued");
+    }
+    assert_eq!(world.files.ingest.document(client.tenant, document_id).await.unwrap(), Outcome::Failed);
+    let failed = document(&client, &id).await;
+    assert_eq!(failed["error"]["code"], "ingest_stalled", "{failed}");
+    assert_eq!(world.files.ingest.document(client.tenant, document_id).await.unwrap(), Outcome::Nothing);
+    // What the tenant asks for begins anew, with all attempts.
+    client.post(&format!("/api/upload/{id}/complete"), json!({})).await;
+    while world.files.ingest.due().await.unwrap() > 0 {}
+    assert_eq!(document(&client, &id).await["status"], "ready");
+    let admin = world.admin().await;
+    whole(&admin, &id).await;
+    assert_eq!(count(&admin, "select count(*) from ingest_event").await, 0);
+}
+
+#[tokio::test]
+async fn a_message_without_time_to_begin_leaves_a_hint() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = world.upload(&client, "moon.txt", TEXT).await;
+    let event = world.take_events().await.remove(0);
+    let admin = world.admin().await;
+    for late in [world.files.ingest.clone().within(Duration::ZERO), world.files.ingest.clone().before(0)] {
+        late.message(&event).await.expect("acknowledged: what is to do is written down");
+        assert_eq!(count(&admin, "select count(*) from ingest_event where due_at <= now()").await, 1);
+        assert_eq!(document(&client, &id).await["status"], "uploading");
+    }
+    assert_eq!(world.files.ingest.due().await.unwrap(), 1);
+    assert_eq!(document(&client, &id).await["status"], "ready");
+}
+
+#[tokio::test]
 async fn one_connection_is_enough() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();
