@@ -1,7 +1,10 @@
 """Reads PDFs: {"reader": "pypdf" or "pdfium", "files": […], "texts": bool} on standard input, a line of JSON per file."""
 import json
+import logging
 import sys
 import time
+
+logging.disable(logging.ERROR)
 
 
 def pypdf(path):

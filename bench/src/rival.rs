@@ -34,44 +34,49 @@ pub struct Read {
     pub texts: Vec<String>,
 }
 
-/// The interpreter of an environment with pypdf, below the target folder.
+/// The interpreter of an environment with pypdf.
 pub fn python() -> Outcome<PathBuf> {
-    let folder = build::folder()?.join("bench-python");
+    installed("bench-python", &PACKAGES)
+}
+
+/// The interpreter of an environment with these packages, below the target folder.
+pub fn installed(name: &str, packages: &[&str]) -> Outcome<PathBuf> {
+    let folder = build::folder()?.join(name);
     let python = folder.join("bin/python");
     let stamp = folder.join("installed");
-    if std::fs::read_to_string(&stamp).is_ok_and(|text| text == PACKAGES.join(" ")) {
+    if std::fs::read_to_string(&stamp).is_ok_and(|text| text == packages.join(" ")) {
         return Ok(python);
     }
-    table::note(&format!("installing {}", PACKAGES.join(", ")));
+    table::note(&format!("installing {}", packages.join(", ")));
     let done = |command: &mut Command| -> Outcome<()> {
         let needs = "it needs python3 with venv and pip";
-        match command
-            .stdout(Stdio::null())
-            .status()
-            .map_err(|error| format!("not run: pypdf ({error}); {needs}"))?
-            .success()
-        {
+        let status = command.stdout(Stdio::null()).status();
+        match status.map_err(|error| format!("not run: the rival ({error}); {needs}"))?.success() {
             true => Ok(()),
-            false => Err(format!("not run: pypdf could not be installed; {needs}").into()),
+            false => Err(format!("not run: the rival could not be installed; {needs}").into()),
         }
     };
     done(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     done(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES),
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages),
     )?;
-    std::fs::write(stamp, PACKAGES.join(" "))?;
+    std::fs::write(stamp, packages.join(" "))?;
     Ok(python)
 }
 
-pub fn read(reader: Reader, python: &Path, files: &[PathBuf], texts: bool) -> Outcome<Vec<Read>> {
+/// Runs a script with a request on its standard input; gives the lines of JSON that it answers with.
+pub fn ask<T: serde::de::DeserializeOwned>(python: &Path, script: &str, request: &serde_json::Value) -> Outcome<Vec<T>> {
     let mut command = Command::new(python);
-    let mut child =
-        command.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    let request = json!({ "reader": reader, "files": files, "texts": texts }).to_string();
-    child.stdin.take().ok_or("the pipe was asked for")?.write_all(request.as_bytes())?;
+    let mut child = command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.take().ok_or("the pipe was asked for")?.write_all(request.to_string().as_bytes())?;
     let output = child.wait_with_output()?;
     let lines = std::str::from_utf8(&output.stdout)?.lines();
-    let read: Vec<Read> = lines.map(serde_json::from_str).collect::<Result<_, _>>()?;
+    lines.map(|line| serde_json::from_str(line).map_err(Into::into)).collect()
+}
+
+pub fn read(reader: Reader, python: &Path, files: &[PathBuf], texts: bool) -> Outcome<Vec<Read>> {
+    let request = json!({ "reader": reader, "files": files, "texts": texts });
+    let read: Vec<Read> = ask(python, SCRIPT, &request)?;
     match read.len() == files.len() {
         true => Ok(read),
         false => Err(format!("{reader:?} ended after {} of {} files", read.len(), files.len()).into()),

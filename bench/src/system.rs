@@ -39,10 +39,16 @@ impl Drop for Scratch {
 
 /// Starts the system, does the work against it, and stops it.
 pub fn with<T>(embedder: EmbedderChoice, work: impl AsyncFnOnce(Client) -> Outcome<T>) -> Outcome<T> {
+    over("", embedder, work)
+}
+
+/// The same over a database server that runs already; an empty URL starts one.
+pub fn over<T>(database: &str, embedder: EmbedderChoice, work: impl AsyncFnOnce(Client) -> Outcome<T>) -> Outcome<T> {
     let scratch = Scratch::new()?;
     // The caller's database and keys are not what is measured.
     let names = ["DATABASE_URL", "DIRECT_DATABASE_URL", "OPENAI_API_KEY"];
     let environment = names.iter().fold(Environment::process(), |environment, name| environment.with(name, ""));
+    let environment = environment.with("DIRECT_DATABASE_URL", database);
     // Nor is how fast its one token may ask.
     let environment = environment.or("RATE_LIMIT_PER_MINUTE", "1000000");
     docent::telemetry::start(&environment.clone().or("LOG_LEVEL", "warn"));

@@ -3,8 +3,10 @@ use std::fmt::Display;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use docent::http::Peer;
+use docent::ingest::Ingest;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
+use lambda_runtime::{Error, LambdaEvent};
 use tower::ServiceExt;
 use tower::util::MapRequest;
 
@@ -20,6 +22,13 @@ pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Req
         }
         request
     })
+}
+
+/// One invocation of the queue's consumer.
+pub async fn messages(ingest: &Ingest, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+    // One deadline for the whole batch: what was not begun by then stays as a hint for the next.
+    let ingest = ingest.clone().before(event.context.deadline);
+    Ok(batch(event.payload, async |body| ingest.message(body).await).await)
 }
 
 /// Handles the messages one after the other and names those that failed, so that the queue delivers only them again.

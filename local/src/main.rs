@@ -6,5 +6,6 @@ use clap::Parser;
 use docent_local::command::Command;
 
 fn main() -> ExitCode {
+    docent::parse_if_asked();
     docent_local::command::run(Command::parse())
 }

@@ -19,7 +19,7 @@ async fn a_killed_worker_loses_and_doubles_nothing() {
     let mut backend = Backend::start().await;
     let whole = ingested(&mut backend, None).await;
     assert!(whole.chunks > 64, "one batch is not enough to be killed between two: {whole:?}");
-    for point in ["ingest.after_first_batch", "ingest.before_swap", "ingest.after_swap"] {
+    for point in ["ingest.after_batch", "ingest.before_swap", "ingest.after_swap"] {
         assert_eq!(ingested(&mut backend, Some(point)).await, whole, "killed at {point}");
     }
 }

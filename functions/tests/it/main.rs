@@ -7,6 +7,7 @@ mod door;
 mod event;
 mod kills;
 mod process;
+mod readers;
 mod runtime_api;
 mod vercel;
 

@@ -57,6 +57,10 @@ impl Process {
         self.child.wait().await.expect("a child can be waited for")
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it was not waited for")
+    }
+
     pub fn log(&self) -> String {
         self.log.borrow().clone()
     }

@@ -34,11 +34,7 @@ const BUCKET: &str = "docent";
 /// As many notifications as may wait; a lost one is found by the sweep.
 const WAITING_EVENTS: usize = 10_000;
 
-/// Documents that are ingested at the same time: parsing is CPU, embedding is CPU or waiting.
-const INGEST_AT_ONCE: usize = 2;
-
-/// How often hints without an event are looked for, and how often bucket and database are compared.
-const HINTS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often bucket and database are compared.
 const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Everything running but the listener of the functions.
@@ -116,7 +112,7 @@ impl System {
 async fn ingest_events(files: &Files, mut events: mpsc::Receiver<String>) {
     let events = futures_util::stream::poll_fn(move |context| events.poll_recv(context));
     events
-        .for_each_concurrent(INGEST_AT_ONCE, |event| async move {
+        .for_each_concurrent(docent::ingest::AT_ONCE, |event| async move {
             if let Err(error) = files.ingest.message(&event).await {
                 tracing::warn!(cause = ?error, "ingest.message failed; the sweep will look again");
             }
@@ -126,22 +122,19 @@ async fn ingest_events(files: &Files, mut events: mpsc::Receiver<String>) {
 
 /// Hints that came without an event, workers that died, and what bucket and database disagree about. Never returns.
 pub async fn keep_watch(ingest: &docent::ingest::Ingest) {
-    let mut hints = tokio::time::interval(HINTS_EVERY);
+    tokio::select! {
+        never = ingest.keep_up() => match never {},
+        never = keep_sweeping(ingest) => match never {},
+    }
+}
+
+async fn keep_sweeping(ingest: &docent::ingest::Ingest) -> std::convert::Infallible {
     let mut sweeps = tokio::time::interval(SWEEP_EVERY);
-    hints.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = hints.tick() => {
-                if let Err(error) = ingest.due().await {
-                    tracing::warn!(cause = ?error, "ingest.due failed");
-                }
-            }
-            _ = sweeps.tick() => {
-                if let Err(error) = ingest.sweep().await {
-                    tracing::warn!(cause = ?error, "ingest.sweep failed");
-                }
-            }
+        sweeps.tick().await;
+        if let Err(error) = ingest.sweep().await {
+            tracing::warn!(cause = ?error, "ingest.sweep failed");
         }
     }
 }

@@ -13,9 +13,6 @@ use url::Url;
 use super::BUCKET;
 use crate::command::Failure;
 
-/// 50 MB: what the formats that need the whole file in memory are allowed on a machine of one's own.
-const UPLOAD_BYTES: &str = "52428800";
-
 const NAMES: [&str; 6] = ["app_password", "access_key", "secret_key", "master_key", "ingest_secret", "cron_secret"];
 
 pub struct Secrets {
@@ -109,7 +106,6 @@ impl Secrets {
             .or("PROVIDER_ORIGINS", "*")
             .with("EMBEDDING_MODEL", model)
             .or("DOCENT_ENV", "development")
-            .or("MAX_UPLOAD_BYTES", UPLOAD_BYTES)
     }
 
     fn save(&self) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! Time and randomness as parameters, so that a test needs neither sleep nor redaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 /// Where "now" and "at random" come from. Cheap to clone.
@@ -13,7 +13,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Fixed { start: Timestamp, step: Arc<AtomicU64> },
+    Fixed { start: Timestamp, moved: Arc<AtomicI64>, step: Arc<AtomicU64> },
 }
 
 impl Clock {
@@ -24,14 +24,24 @@ impl Clock {
 
     /// A clock that stands still and a random source that counts: the same calls give the same values.
     pub fn fixed(start: Timestamp) -> Clock {
-        Clock(Source::Fixed { start, step: Arc::new(AtomicU64::new(1)) })
+        Clock(Source::Fixed { start, moved: Arc::default(), step: Arc::new(AtomicU64::new(1)) })
+    }
+
+    /// Moves a fixed clock and all its clones, forwards or back; the system's does as it likes.
+    pub fn turn(&self, by: SignedDuration) {
+        if let Source::Fixed { moved, .. } = &self.0 {
+            moved.fetch_add(i64::try_from(by.as_millis()).unwrap_or_default(), Ordering::Relaxed);
+        }
     }
 
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
             Source::System => Timestamp::now(),
-            Source::Fixed { start, .. } => *start,
+            Source::Fixed { start, moved, .. } => {
+                let moved = SignedDuration::from_millis(moved.load(Ordering::Relaxed));
+                start.saturating_add(moved).unwrap_or(*start)
+            }
         }
     }
 

@@ -12,6 +12,10 @@ use crate::limits::{Policy, Rates};
 
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
+/// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger
+/// may spend must be finite.
+pub const OPERATOR_CAP: &str = "OPERATOR_SPEND_CAP_DAILY_USD";
+
 /// A configuration that cannot work: which variable, what is wrong with it, what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem} {remedy}")]
@@ -163,7 +167,18 @@ pub struct Ingest {
     pub cron_secret: Option<SecretString>,
     /// `INGEST_LEASE_SECONDS`: after how long a silent worker counts as dead.
     pub lease_seconds: i32,
+    /// `PARSE_SECONDS`: how long one document may be read for.
+    pub parse_seconds: u64,
+    /// `PARSER_MEMORY_BYTES`: what the process that reads one document may hold.
+    pub parser_memory_bytes: u64,
 }
+
+/// Within every platform's five minutes, with as much left for storing.
+pub const PARSE_SECONDS: u64 = 120;
+/// A document of the largest size that is held as a whole, several times over.
+pub const PARSER_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
+/// Less than this does not start a process.
+const LEAST_PARSER_MEMORY_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Ingest {
     pub fn read(environment: &Environment) -> Result<Ingest, Error> {
@@ -177,6 +192,10 @@ impl Ingest {
             secret: secret("INGEST_SECRET")?,
             cron_secret: secret("CRON_SECRET")?,
             lease_seconds: environment.number("INGEST_LEASE_SECONDS", 60)?.clamp(1, 3600),
+            parse_seconds: environment.number("PARSE_SECONDS", PARSE_SECONDS)?.clamp(1, 3600),
+            parser_memory_bytes: environment
+                .number("PARSER_MEMORY_BYTES", PARSER_MEMORY_BYTES)?
+                .max(LEAST_PARSER_MEMORY_BYTES),
         })
     }
 }
@@ -184,8 +203,11 @@ impl Ingest {
 /// Limits that an operator may move.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// `MAX_UPLOAD_BYTES`: the largest file that an upload is signed for.
+    /// `MAX_UPLOAD_BYTES`: the largest file of a format that has to be held as a whole (PDF, office files, HTML …).
     pub upload_bytes: u64,
+    /// `MAX_STREAM_BYTES`: the largest file of a format that is read piece by piece (text, CSV, TSV, JSON Lines). Not
+    /// set, it is `MAX_UPLOAD_BYTES` where that is: a limit on uploads is one on all of them.
+    pub stream_bytes: u64,
     /// `ALLOW_LOOPBACK_PROVIDERS=1`: lets a provider's base URL point at this machine (local mode, Ollama).
     pub loopback_providers: bool,
     /// `PROVIDER_ORIGINS`: where tenants' base URLs may point besides the known providers' own addresses, as
@@ -229,19 +251,38 @@ impl Origins {
     }
 }
 
+/// What the parsers' own budget admits of one file.
+const UPLOAD_BYTES: u64 = 50 * 1024 * 1024;
+const STREAM_BYTES: u64 = 500 * 1024 * 1024;
+
 impl Limits {
     pub fn read(environment: &Environment) -> Result<Limits, Error> {
-        let upload_bytes = environment.number("MAX_UPLOAD_BYTES", Profile::read(environment)?.upload_bytes())?;
-        if upload_bytes == 0 {
-            return Err(Error::new("MAX_UPLOAD_BYTES", "admits no file.", "Give a number of bytes."));
-        }
+        Profile::read(environment)?;
+        let bytes = |name: &str, default: u64| match environment.number(name, default)? {
+            0 => Err(Error::new(name, "admits no file.", "Give a number of bytes.")),
+            bytes => Ok(bytes),
+        };
+        let upload_bytes = bytes("MAX_UPLOAD_BYTES", UPLOAD_BYTES)?;
+        let stream_default = environment.get("MAX_UPLOAD_BYTES").map_or(STREAM_BYTES, |_| upload_bytes);
         Ok(Limits {
             upload_bytes,
+            stream_bytes: bytes("MAX_STREAM_BYTES", stream_default)?,
             loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
             provider_origins: Origins::read(environment)?,
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
         })
+    }
+}
+
+impl Limits {
+    /// The largest file of this name and type. What it really is decides its content, when it is read.
+    pub fn file_bytes(&self, filename: &str, content_type: Option<&str>) -> u64 {
+        // A letter says nothing, so that the name and the type decide.
+        match docent_text::detect(filename, content_type, b"x") {
+            Ok(format) if format.streams() => self.stream_bytes,
+            _ => self.upload_bytes,
+        }
     }
 }
 
@@ -320,14 +361,6 @@ impl Profile {
             Some("staging" | "preview") => Ok(Profile::Staging),
             Some("development") => Ok(Profile::Development),
             Some(_) => Err(Error::new(name, "names no environment.", "Set it to development, staging or production.")),
-        }
-    }
-
-    /// The largest upload unless `MAX_UPLOAD_BYTES` says otherwise.
-    fn upload_bytes(self) -> u64 {
-        match self {
-            Profile::Development => 10 * 1024 * 1024,
-            Profile::Staging | Profile::Production => 5 * 1024 * 1024,
         }
     }
 

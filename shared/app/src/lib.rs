@@ -24,3 +24,4 @@ pub mod usage;
 
 pub use app::App;
 pub use error::{Error, Result};
+pub use ingest::parse_if_asked;

@@ -1,6 +1,7 @@
 //! The bucket: S3, R2 or anything that speaks S3. Building an [`Objects`] touches no network; the client comes to life
 //! with the first call.
 
+use std::fs::File;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use aws_sdk_s3::{Client, Config};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::config::{self, Environment};
@@ -69,9 +70,10 @@ pub struct Head {
 }
 
 /// What came of asking for exact bytes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Fetched {
-    Bytes(Bytes),
+    /// All of them, in a file that has no name.
+    File(File),
     /// There are other bytes now (412).
     Changed,
     Gone,
@@ -84,6 +86,16 @@ pub enum Fetched {
 pub struct Listed {
     pub key: String,
     pub etag: String,
+}
+
+/// Where a page of a listing begins.
+#[derive(Clone, Copy, Debug)]
+pub enum From<'a> {
+    Start,
+    /// Behind this key, which need not be there.
+    Behind(&'a str),
+    /// Where the page before ended.
+    Page(&'a str),
 }
 
 /// One page of a listing, in the order of the keys; `next` asks for the one after it.
@@ -136,9 +148,10 @@ impl Objects {
         }
     }
 
-    /// The bytes that `etag` names, at most `most` of them.
-    pub async fn get(&self, key: &str, etag: &str, most: u64) -> Result<Fetched> {
-        let quoted = format!("\"{etag}\"");
+    /// Exactly the bytes that were there at a look, on their way into a file: memory holds no more of them than the
+    /// connection has in flight.
+    pub async fn fetch(&self, key: &str, head: &Head, most: u64) -> Result<Fetched> {
+        let quoted = format!("\"{}\"", head.etag);
         let sent = self.client().get_object().bucket(self.bucket()).key(key).if_match(quoted).send().await;
         let mut object = match sent {
             Ok(object) => object,
@@ -150,27 +163,34 @@ impl Objects {
                 };
             }
         };
-        let promised = bytes(object.content_length());
-        if promised > most {
+        if object.content_length().map_or(head.size, |length| bytes(Some(length))) > most {
             return Ok(Fetched::TooLarge);
         }
-        let mut body = BytesMut::with_capacity(usize::try_from(promised).unwrap_or_default());
+        let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(no_room)?);
+        let mut received = 0;
         while let Some(piece) = object.body.try_next().await.map_err(broken)? {
-            if body.len() as u64 + piece.len() as u64 > most {
-                return Ok(Fetched::TooLarge);
+            received += piece.len() as u64;
+            if received > head.size {
+                break;
             }
-            body.extend_from_slice(&piece);
+            file.write_all(&piece).await.map_err(no_room)?;
         }
-        if object.content_length().is_some() && body.len() as u64 != promised {
-            return Err(broken("the body is shorter than its announced length"));
+        if received != head.size {
+            return Err(broken(format!("{received} bytes came of {}", head.size)));
         }
-        Ok(Fetched::Bytes(body.freeze()))
+        file.flush().await.map_err(no_room)?;
+        Ok(Fetched::File(file.into_std().await))
     }
 
     /// One page of the keys that begin with `prefix`.
-    pub async fn list(&self, prefix: &str, page: Option<&str>) -> Result<Listing> {
+    pub async fn list(&self, prefix: &str, from: &From<'_>) -> Result<Listing> {
         let request = self.client().list_objects_v2().bucket(self.bucket()).prefix(prefix).max_keys(PAGE);
-        let answer = request.set_continuation_token(page.map(str::to_owned)).send().await.map_err(unavailable)?;
+        let request = match *from {
+            From::Start => request,
+            From::Behind(key) => request.start_after(key),
+            From::Page(token) => request.continuation_token(token),
+        };
+        let answer = request.send().await.map_err(unavailable)?;
         let objects = answer
             .contents()
             .iter()
@@ -264,6 +284,13 @@ where
         false => Error::new(Kind::StorageUnavailable, "The bucket does not answer."),
     };
     failure.because(error)
+}
+
+/// Temporary files are all that is asked of the machine that reads documents.
+pub fn no_room(cause: std::io::Error) -> Error {
+    Error::new(Kind::StorageUnavailable, "There is no room for a temporary file on the machine that reads documents.")
+        .hint("The operator must give it more temporary storage: about four times the largest file that may come.")
+        .because(cause)
 }
 
 fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::decode::AnswerDecoder;
-use crate::embed::Batch;
+use crate::embed::EmbedLimits;
 use crate::{ChatRequest, Dialect, Embeddings, Endpoint, Error, ErrorKind, ollama, openai};
 
 /// One HTTP request as data. A body makes it a POST.
@@ -95,10 +95,10 @@ impl Dialect {
         }
     }
 
-    pub(crate) fn batch(self, endpoint: &Endpoint) -> Batch {
+    pub(crate) fn embed_limits(self, endpoint: &Endpoint) -> EmbedLimits {
         match self {
-            Self::OpenAi => openai::batch(endpoint),
-            Self::Ollama => ollama::BATCH,
+            Self::OpenAi => openai::embed_limits(endpoint),
+            Self::Ollama => ollama::EMBED,
         }
     }
 

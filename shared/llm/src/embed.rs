@@ -1,35 +1,68 @@
-//! Batches that a provider accepts, and the checks that make its vectors safe to store.
+//! What one request for embeddings may hold, and the checks that make its vectors safe to store.
 
 use crate::Error;
 
-/// The most that one embeddings request may hold.
+/// What a provider takes of one model in one request, and how fast it lets a new account ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Batch {
-    pub(crate) inputs: usize,
-    pub(crate) tokens: usize,
+pub struct EmbedLimits {
+    /// Inputs of one request.
+    pub inputs: usize,
+    /// Tokens of one input.
+    pub input_tokens: usize,
+    /// Tokens of one request, all inputs together.
+    pub tokens: usize,
+    /// None: as fast as it can.
+    pub pace: Option<Pace>,
 }
 
-impl Batch {
-    /// Cuts the inputs into runs within the limits. An input beyond the limit goes alone: the provider judges it.
-    pub(crate) fn split(self, inputs: &[String]) -> Vec<&[String]> {
-        let (mut batches, mut start, mut tokens) = (Vec::new(), 0, 0);
-        for (at, input) in inputs.iter().enumerate() {
-            let estimate = estimate_tokens(input);
-            if at > start && (at - start == self.inputs || tokens + estimate > self.tokens) {
-                batches.push(&inputs[start..at]);
-                (start, tokens) = (at, 0);
-            }
-            tokens += estimate;
-        }
-        if start < inputs.len() {
-            batches.push(&inputs[start..]);
+/// Requests and tokens in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub requests: u32,
+    pub tokens: u32,
+}
+
+/// The share of a limit on tokens that is left free, because [`likely_tokens`] is off by about so much. A request that
+/// is too large all the same is refused, costs nothing, and is sent again in halves.
+pub const MARGIN_PERCENT: usize = 20;
+
+impl EmbedLimits {
+    /// How many of these inputs, from the first on, fill one request: at least one, if there is any. An input beyond the
+    /// limits goes alone: the provider judges it.
+    pub fn fill<'a>(&self, inputs: impl IntoIterator<Item = &'a str>) -> usize {
+        // More than a minute's tokens at once would wait for ever.
+        let most = self.pace.map_or(self.tokens, |pace| self.tokens.min(pace.tokens as usize));
+        let (most, mut tokens) = (most - most * MARGIN_PERCENT / 100, 0usize);
+        let fits = |(at, input): &(usize, &str)| {
+            tokens = tokens.saturating_add(likely_tokens(input));
+            *at == 0 || (*at < self.inputs && tokens <= most)
+        };
+        inputs.into_iter().enumerate().take_while(fits).count()
+    }
+
+    /// Cuts the inputs into runs that are one request each.
+    pub(crate) fn split(self, mut inputs: &[String]) -> Vec<&[String]> {
+        let mut batches = Vec::new();
+        while !inputs.is_empty() {
+            let (batch, rest) = inputs.split_at(self.fill(inputs.iter().map(String::as_str)));
+            batches.push(batch);
+            inputs = rest;
         }
         batches
     }
 }
 
-/// Two bytes for a token is a high estimate (English has four, Chinese about three): a batch that is too small
-/// costs a round trip, one that is too large costs the whole request.
+/// Four ASCII characters, two of another alphabet or one ideograph each make a token, within about a fifth for prose.
+pub fn likely_tokens(text: &str) -> usize {
+    let quarters = |character: char| match character {
+        '\0'..='\u{7F}' => 1,
+        '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{20000}'..='\u{3FFFF}' => 4,
+        _ => 2,
+    };
+    text.chars().map(quarters).sum::<usize>().div_ceil(4)
+}
+
+/// Two bytes for a token is a high estimate (English has four, Chinese about three), for what must not be too small.
 pub(crate) fn estimate_tokens(text: &str) -> usize {
     text.len().div_ceil(2)
 }
@@ -63,15 +96,38 @@ pub(crate) fn unit_vectors(
 mod tests {
     use super::*;
 
+    const SMALL: EmbedLimits = EmbedLimits { inputs: 2, input_tokens: 9, tokens: 6, pace: None };
+
     #[test]
     fn batches_keep_the_order_and_both_limits() {
-        let inputs: Vec<String> = [2, 2, 2, 40, 2, 8, 4].iter().map(|bytes| "x".repeat(*bytes)).collect();
-        let batches = Batch { inputs: 2, tokens: 5 }.split(&inputs);
+        let inputs: Vec<String> = [4, 4, 4, 80, 4, 16, 8].iter().map(|bytes| "x".repeat(*bytes)).collect();
+        let batches = SMALL.split(&inputs);
         let sizes: Vec<usize> = batches.iter().map(|batch| batch.len()).collect();
-        // 1+1 | 1 | 20 alone although too large | 1+4 | 2
+        // 1+1 | 1 | 20 alone although too large | 1+4 | 2, of six tokens less a fifth
         assert_eq!(sizes, [2, 1, 1, 2, 1]);
         assert_eq!(batches.concat(), inputs);
-        assert!(Batch { inputs: 2, tokens: 5 }.split(&[]).is_empty());
+        assert!(SMALL.split(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_batch_is_filled_to_the_limit_and_not_beyond() {
+        let limits = EmbedLimits { inputs: 100, input_tokens: 50, tokens: 1000, pace: None };
+        let fill = |limits: EmbedLimits, tokens: usize| limits.fill(vec!["x".repeat(4 * tokens).as_str(); 500]);
+        // (tokens of each input, how many fill a request of 1,000 tokens less a fifth)
+        for (tokens, expected) in [(1, 100), (8, 100), (9, 88), (400, 2), (401, 1), (5000, 1)] {
+            assert_eq!(fill(limits, tokens), expected, "{tokens} tokens each");
+        }
+        let paced = EmbedLimits { pace: Some(Pace { requests: 1, tokens: 500 }), ..limits };
+        assert_eq!(fill(paced, 10), 40, "what a minute admits");
+        assert_eq!(limits.fill([]), 0);
+    }
+
+    #[test]
+    fn tokens_are_estimated_by_script() {
+        for (text, expected) in [("", 0), ("a", 1), ("four", 1), ("fives", 2), ("Grüße", 2), ("汉字", 2), ("привет", 3)]
+        {
+            assert_eq!(likely_tokens(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The provider understood the request and refuses it as it is.
     Rejected,
+    /// The request holds more than the provider takes at once: half of it may be welcome. The code is that of `Rejected`.
+    TooLarge,
     /// What came back is not what the provider documents.
     Protocol,
     /// The answer ended without its end marker.
@@ -55,7 +57,7 @@ impl Error {
             ErrorKind::Quota => "provider_quota",
             ErrorKind::RateLimited { .. } => "provider_rate_limited",
             ErrorKind::Unavailable => "provider_unavailable",
-            ErrorKind::Rejected => "provider_rejected",
+            ErrorKind::Rejected | ErrorKind::TooLarge => "provider_rejected",
             ErrorKind::Protocol => "provider_protocol",
             ErrorKind::Truncated => "upstream_truncated",
             ErrorKind::Timeout => "provider_timeout",
@@ -72,6 +74,7 @@ impl Error {
             ErrorKind::RateLimited { .. } => "Wait as long as the provider asks, then try again.",
             ErrorKind::Unavailable => "Check the base URL and the provider's status page, then try again.",
             ErrorKind::Rejected => "Check the model's name and the length of the request.",
+            ErrorKind::TooLarge => "Send less at once, or choose a model that takes more.",
             ErrorKind::Protocol => "Check that the base URL is the provider's API and not a web page.",
             ErrorKind::Truncated => "Ask again: the text so far is incomplete.",
             ErrorKind::Timeout => "Try again, with a shorter request or a faster model.",
@@ -105,6 +108,7 @@ impl From<ErrorKind> for Error {
             ErrorKind::RateLimited { .. } => "The provider asks for fewer requests.",
             ErrorKind::Unavailable => "The provider cannot be reached or has a fault of its own.",
             ErrorKind::Rejected => "The provider refused the request.",
+            ErrorKind::TooLarge => "The request is larger than the provider takes at once.",
             ErrorKind::Protocol => "The provider's answer is not in its documented form.",
             ErrorKind::Truncated => "The provider's answer ended before its end marker.",
             ErrorKind::Timeout => "The provider took too long.",

@@ -27,6 +27,7 @@ use std::fmt;
 pub use secrecy::SecretString;
 pub use url::Url;
 
+pub use embed::{EmbedLimits, MARGIN_PERCENT, Pace, likely_tokens};
 pub use error::{Error, ErrorKind};
 pub use fetch::Fetch;
 pub use key_check::KeyCheck;
@@ -52,6 +53,13 @@ pub struct Endpoint {
     /// With or without the trailing version segment: `https://api.openai.com` and `https://api.openai.com/v1` are equal.
     pub base_url: Url,
     pub key: Option<SecretString>,
+}
+
+impl Endpoint {
+    /// What one request for embeddings may hold.
+    pub fn embed_limits(&self) -> EmbedLimits {
+        self.dialect.embed_limits(self)
+    }
 }
 
 // A derived Debug would print a user name or a query that somebody pasted into the address.

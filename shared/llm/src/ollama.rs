@@ -6,11 +6,12 @@ use url::Url;
 
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, join, without};
-use crate::embed::{Batch, estimate_tokens};
+use crate::embed::{EmbedLimits, estimate_tokens};
 use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, ndjson};
 
-/// A laptop computes these itself and answers only when all are done: small batches stay within the time limits.
-pub(crate) const BATCH: Batch = Batch { inputs: 16, tokens: 300_000 };
+/// A laptop computes these itself and answers only when all are done: small batches stay within the time limits. An
+/// input beyond its model's context is cut, not refused.
+pub(crate) const EMBED: EmbedLimits = EmbedLimits { inputs: 16, input_tokens: 2048, tokens: 300_000, pace: None };
 
 /// What Ollama gives a prompt unasked. Beyond it the start of the prompt is dropped without a word.
 const DEFAULT_CONTEXT: usize = 4096;

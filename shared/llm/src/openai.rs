@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, versioned};
-use crate::embed::Batch;
+use crate::embed::EmbedLimits;
 use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, sse, status, vendor};
 
 pub(crate) fn chat(endpoint: &Endpoint, request: &ChatRequest) -> Result<Call, Error> {
@@ -43,8 +43,8 @@ pub(crate) fn embed(endpoint: &Endpoint, model: &str, inputs: &[String]) -> Resu
     Call::post(url(endpoint, &["embeddings"])?, endpoint, &EmbedBody { model, input: inputs, encoding_format })
 }
 
-pub(crate) fn batch(endpoint: &Endpoint) -> Batch {
-    vendor::of(endpoint).batch
+pub(crate) fn embed_limits(endpoint: &Endpoint) -> EmbedLimits {
+    vendor::of(endpoint).embed
 }
 
 /// Vectors come with their index; an order other than 0, 1, 2 … is put right, a gap or a double is refused.
@@ -70,10 +70,42 @@ pub(crate) fn models(body: &[u8]) -> Result<Vec<String>, Error> {
 
 pub(crate) fn named(body: &[u8]) -> Option<ErrorKind> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    match body.get("error")? {
-        Value::String(words) => spoken(words),
-        error => classify(error),
+    let kind = match body.get("error") {
+        Some(Value::String(words)) => spoken(words),
+        Some(error) => classify(error),
+        None => None,
+    };
+    match kind {
+        None | Some(ErrorKind::Rejected | ErrorKind::RateLimited { .. }) if complains_of_size(&body) => {
+            Some(ErrorKind::TooLarge)
+        }
+        kind => kind,
     }
+}
+
+/// That a request holds too much is told in words alone by most, and in four places.
+fn complains_of_size(body: &Value) -> bool {
+    // Gemini's copy wraps its error in a list.
+    let body = body.get(0).unwrap_or(body);
+    let error = &body["error"];
+    let places = [&body["message"], &body["detail"], error, &error["message"]];
+    places.into_iter().filter_map(Value::as_str).any(|words| {
+        let words = words.to_ascii_lowercase();
+        [
+            // OpenAI (twice, one of them with status 429), Mistral (twice), Voyage, Cohere, Gemini.
+            "tokens per request",
+            "request too large",
+            "too many tokens",
+            "too many inputs",
+            "max allowed tokens",
+            "must be at most",
+            "requests can be in one batch",
+            "too large",
+            "too long",
+        ]
+        .iter()
+        .any(|part| words.contains(part))
+    })
 }
 
 /// xAI answers 400 to a bad key and 403 or 429 to an empty account, and tells which in words alone.
@@ -105,7 +137,8 @@ pub(crate) fn classify(error: &Value) -> Option<ErrorKind> {
             "invalid_api_key" | "authentication_error" | "account_deactivated" => Some(ErrorKind::Auth),
             "permission_error" => Some(ErrorKind::Forbidden),
             "server_error" | "overloaded_error" | "service_unavailable" => Some(ErrorKind::Unavailable),
-            "context_length_exceeded" | "invalid_request_error" | "model_not_found" => Some(ErrorKind::Rejected),
+            "context_length_exceeded" | "max_tokens_per_request" => Some(ErrorKind::TooLarge),
+            "invalid_request_error" | "model_not_found" => Some(ErrorKind::Rejected),
             _ => None,
         },
         _ => None,

@@ -24,6 +24,10 @@ impl From<Refusal> for Error {
         if let Some(kind @ (ErrorKind::Quota | ErrorKind::Auth | ErrorKind::Forbidden)) = refusal.named {
             return kind.into();
         }
+        // Also as a 429: a request that is larger than what a minute admits is not helped by waiting.
+        if refusal.named == Some(ErrorKind::TooLarge) && matches!(refusal.status, 400 | 413 | 422 | 429) {
+            return ErrorKind::TooLarge.into();
+        }
         // A firewall's page says nothing about the key, and a key must not be flagged for it.
         if matches!(refusal.status, 401 | 403) && refusal.html {
             return Error::protocol("A web page, not the provider's API, refused the request.");
@@ -41,6 +45,7 @@ pub(crate) fn kind(status: u16) -> ErrorKind {
         403 => ErrorKind::Forbidden,
         402 => ErrorKind::Quota,
         408 | 504 => ErrorKind::Timeout,
+        413 => ErrorKind::TooLarge,
         429 => ErrorKind::RateLimited { retry_after: None },
         400..=499 => ErrorKind::Rejected,
         500..=599 => ErrorKind::Unavailable,
@@ -99,6 +104,17 @@ mod tests {
         assert_eq!(Error::from(quota).code(), "provider_quota");
         let named = Refusal { status: 500, named: Some(ErrorKind::Rejected), ..Refusal::default() };
         assert_eq!(Error::from(named).code(), "provider_unavailable");
+        for (status, kind) in [
+            (400, ErrorKind::TooLarge),
+            (422, ErrorKind::TooLarge),
+            (429, ErrorKind::TooLarge),
+            (500, ErrorKind::Unavailable),
+            (401, ErrorKind::Auth),
+        ] {
+            let large = Refusal { status, named: Some(ErrorKind::TooLarge), ..Refusal::default() };
+            assert_eq!(Error::from(large).kind(), kind, "{status}");
+        }
+        assert_eq!(Error::from(Refusal { status: 413, ..Refusal::default() }).kind(), ErrorKind::TooLarge);
         for status in [401, 403] {
             let page = Refusal { status, html: true, ..Refusal::default() };
             assert_eq!(Error::from(page).code(), "provider_protocol");

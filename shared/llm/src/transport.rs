@@ -56,7 +56,7 @@ impl Transport {
     pub async fn embed(&self, endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Embeddings, Error> {
         let mut all = Embeddings::default();
         let mut dimensions = None;
-        for batch in endpoint.dialect.batch(endpoint).split(inputs) {
+        for batch in endpoint.embed_limits().split(inputs) {
             let reply = self.json(endpoint.dialect.embed(endpoint, model, batch)?).await?;
             let mut part = endpoint.dialect.embeddings(&reply)?;
             embed::unit_vectors(&mut part.vectors, batch.len(), &mut dimensions)?;

@@ -1,47 +1,97 @@
 //! Those who speak the OpenAI dialect are data, not code: one row where they differ from the rest.
 
 use crate::Endpoint;
-use crate::embed::Batch;
+use crate::embed::{EmbedLimits, Pace};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vendor {
-    host: &'static str,
+    hosts: &'static [&'static str],
     /// Newer OpenAI models refuse `max_tokens`; copies of the API know no other name.
     pub(crate) max_completion_tokens: bool,
     /// Whether `stream_options.include_usage` is understood.
     pub(crate) asks_for_usage: bool,
     /// A third of the bytes of decimal numbers, and the value exactly.
     pub(crate) base64_vectors: bool,
-    pub(crate) batch: Batch,
+    pub(crate) embed: EmbedLimits,
 }
 
 /// Numbers as text need up to 100 KiB for one vector: 64 of them stay far below the body's limit.
 const COPY: Vendor = Vendor {
-    host: "",
+    hosts: &[],
     max_completion_tokens: false,
     asks_for_usage: true,
     base64_vectors: false,
-    batch: Batch { inputs: 64, tokens: 300_000 },
+    embed: EmbedLimits { inputs: 64, input_tokens: 8192, tokens: 300_000, pace: None },
 };
 
-const VENDORS: [Vendor; 3] = [
+/// Paces are those of the lowest tier that is paid for; an account that may go faster says so by a setting.
+const VENDORS: [Vendor; 5] = [
     Vendor {
-        host: "api.openai.com",
+        hosts: &["api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
         max_completion_tokens: true,
         base64_vectors: true,
         // <https://platform.openai.com/docs/api-reference/embeddings/create>
-        batch: Batch { inputs: 2048, tokens: 300_000 },
+        embed: EmbedLimits {
+            inputs: 2048,
+            input_tokens: 8192,
+            tokens: 300_000,
+            pace: Some(Pace { requests: 3000, tokens: 1_000_000 }),
+        },
         ..COPY
     },
     // Knows `base64` and nothing, but not `float`. <https://docs.voyageai.com/reference/embeddings-api>
-    Vendor { host: "api.voyageai.com", base64_vectors: true, ..COPY },
-    // Sends usage unasked, and answers 422 when asked for it.
-    Vendor { host: "api.mistral.ai", asks_for_usage: false, batch: Batch { inputs: 32, tokens: 300_000 }, ..COPY },
+    Vendor {
+        hosts: &["api.voyageai.com"],
+        base64_vectors: true,
+        // 120,000 tokens is what its largest models take, 320,000 and 1,000,000 what others do.
+        embed: EmbedLimits {
+            inputs: 1000,
+            input_tokens: 32_000,
+            tokens: 120_000,
+            pace: Some(Pace { requests: 2000, tokens: 3_000_000 }),
+        },
+        ..COPY
+    },
+    // Sends usage unasked, and answers 422 when asked for it. Its limits are told by its refusals alone: "Too many
+    // tokens in batch. Max is 16384", and code 3210 beyond 512 inputs.
+    Vendor {
+        hosts: &["api.mistral.ai"],
+        asks_for_usage: false,
+        embed: EmbedLimits {
+            inputs: 512,
+            input_tokens: 8192,
+            tokens: 16_384,
+            pace: Some(Pace { requests: 60, tokens: 500_000 }),
+        },
+        ..COPY
+    },
+    // <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>
+    Vendor {
+        hosts: &["generativelanguage.googleapis.com"],
+        embed: EmbedLimits {
+            inputs: 100,
+            input_tokens: 2048,
+            tokens: 100 * 2048,
+            pace: Some(Pace { requests: 3000, tokens: 1_000_000 }),
+        },
+        ..COPY
+    },
+    // <https://docs.cohere.com/reference/embed>: a longer input is cut at its end, not refused.
+    Vendor {
+        hosts: &["api.cohere.ai", "api.cohere.com"],
+        embed: EmbedLimits {
+            inputs: 96,
+            input_tokens: 8192,
+            tokens: 300_000,
+            pace: Some(Pace { requests: 2000, tokens: 10_000_000 }),
+        },
+        ..COPY
+    },
 ];
 
 pub(crate) fn of(endpoint: &Endpoint) -> Vendor {
     let host = endpoint.base_url.host_str().unwrap_or_default();
-    VENDORS.into_iter().find(|vendor| vendor.host == host).unwrap_or(COPY)
+    VENDORS.into_iter().find(|vendor| vendor.hosts.contains(&host)).unwrap_or(COPY)
 }
 
 #[cfg(test)]
@@ -82,6 +132,25 @@ mod tests {
             let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
             assert_eq!(body["encoding_format"], encoding, "{base}");
         }
-        assert_eq!(super::of(&endpoint("https://api.openai.com")).batch.inputs, 2048);
+    }
+
+    #[test]
+    fn each_vendor_gets_as_much_as_it_takes() {
+        // (base, inputs, tokens of one, tokens of all)
+        let table = [
+            ("https://api.openai.com/v1", 2048, 8192, 300_000),
+            ("https://eu.api.openai.com/v1", 2048, 8192, 300_000),
+            ("https://api.voyageai.com/v1", 1000, 32_000, 120_000),
+            ("https://api.mistral.ai/v1", 512, 8192, 16_384),
+            ("https://generativelanguage.googleapis.com/v1beta/openai", 100, 2048, 204_800),
+            ("https://api.cohere.ai/compatibility/v1", 96, 8192, 300_000),
+            ("https://somebody.example/v1", 64, 8192, 300_000),
+        ];
+        for (base, inputs, each, all) in table {
+            let limits = endpoint(base).embed_limits();
+            assert_eq!((limits.inputs, limits.input_tokens, limits.tokens), (inputs, each, all), "{base}");
+        }
+        let ollama = Endpoint { dialect: Dialect::Ollama, ..endpoint("http://127.0.0.1:11434") };
+        assert_eq!((ollama.embed_limits().inputs, ollama.embed_limits().pace), (16, None));
     }
 }

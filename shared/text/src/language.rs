@@ -71,24 +71,36 @@ const SMALL_WORDS: [(Algorithm, &[&str]); 9] = [
     ),
 ];
 
+/// How many languages are told apart.
+pub(crate) const LANGUAGES: usize = SMALL_WORDS.len();
+
+/// A set of them, one bit each.
+pub(crate) type Languages = u16;
+
 /// Only so many words are looked at: a language shows itself soon.
 const LOOKED_AT: usize = 200;
 
-/// The language of Latin text, English unless another is clearly likelier.
-pub(crate) fn of_latin<'w>(words: impl Iterator<Item = &'w str>) -> Algorithm {
-    let mut scores = [0u32; SMALL_WORDS.len()];
-    for word in words.take(LOOKED_AT) {
-        for (score, (_, small)) in scores.iter_mut().zip(&SMALL_WORDS) {
-            *score += u32::from(small.contains(&word));
+/// The languages in which a word is too common to say what a text is about.
+pub(crate) fn small_in(word: &str) -> Languages {
+    let holds = |(index, (_, small)): (usize, &(Algorithm, &[&str]))| Languages::from(small.contains(&word)) << index;
+    SMALL_WORDS.iter().enumerate().map(holds).sum()
+}
+
+/// The language of a Latin text by its words' [`small_in`]: English unless another is clearly likelier.
+pub(crate) fn likeliest(words: impl Iterator<Item = Languages>) -> usize {
+    let mut scores = [0u32; LANGUAGES];
+    for small in words.take(LOOKED_AT).filter(|small| *small != 0) {
+        for (index, score) in scores.iter_mut().enumerate() {
+            *score += u32::from(small >> index & 1);
         }
     }
-    let mut best = 0;
-    for (index, &score) in scores.iter().enumerate() {
-        if score > scores[best] {
-            best = index;
-        }
-    }
-    SMALL_WORDS[best].0
+    // The first of the best: English stands first.
+    let best = scores.iter().enumerate().rev().max_by_key(|(_, score)| **score);
+    best.map_or(0, |(index, _)| index)
+}
+
+pub(crate) fn algorithm(language: usize) -> Algorithm {
+    SMALL_WORDS.get(language).map_or(Algorithm::English, |(algorithm, _)| *algorithm)
 }
 
 /// The stemmer that a script implies.
@@ -100,9 +112,4 @@ pub(crate) fn of_script(first: char) -> Option<Algorithm> {
         '\u{0B80}'..='\u{0BFF}' => Some(Algorithm::Tamil),
         _ => None,
     }
-}
-
-/// Whether a word is too common in its language to say what a text is about.
-pub(crate) fn is_small_word(word: &str) -> bool {
-    SMALL_WORDS.iter().any(|(_, small)| small.contains(&word))
 }

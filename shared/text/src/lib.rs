@@ -3,6 +3,7 @@
 //! `read` hands out a document's chunks in bounded memory; `extract` turns one into an [`Extract`] and `chunk` cuts that,
 //! with the same result. `terms`, `hash::embed` and `embed_input` are what the search index is fed with.
 
+mod analyzer;
 mod budget;
 mod charset;
 mod chunk;
@@ -19,6 +20,7 @@ mod sentences;
 mod terms;
 mod writer;
 
+pub use analyzer::{Analyzer, TermCounts, term_counts, terms};
 pub use budget::{Budget, limits};
 pub use chunk::{Chunk, ChunkOptions, chunk, embed_input, estimate_tokens};
 pub use detect::{Format, detect};
@@ -26,4 +28,3 @@ pub use error::{Error, ErrorKind};
 pub use extract::{Extract, Heading, Page, extract};
 pub use read::{Piece, ReadOptions, Summary, read};
 pub use sentences::sentences;
-pub use terms::{TermCounts, term_counts, terms};

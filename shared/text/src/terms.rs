@@ -1,90 +1,38 @@
-//! Text to the terms of a lexical index. Documents and questions go through the same function.
-
-use std::collections::BTreeMap;
+//! Text to the terms of a lexical index. Documents and questions go through the same rules.
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::language;
-
-/// How often each term stands in a text, and how many there are in all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TermCounts {
-    pub counts: BTreeMap<String, u32>,
-    pub length: u32,
-}
-
-pub fn term_counts(text: &str) -> TermCounts {
-    let mut counted = TermCounts::default();
-    for term in terms(text) {
-        *counted.counts.entry(term).or_default() += 1;
-        counted.length = counted.length.saturating_add(1);
-    }
-    counted
-}
 
 /// Longer words are data, not language, and an index key has a limit.
 const TERM_CHARACTERS: usize = 64;
 
-/// The terms of a text in order: stems of words, identifiers whole and in parts, and pairs of characters for
-/// scripts that do not separate words.
-pub fn terms(text: &str) -> Vec<String> {
-    let text: String = text.nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }).collect();
-    // A mark without a letter to stand on takes the space before it into its word.
-    let words: Vec<&str> = text.unicode_words().map(str::trim_start).collect();
-    let lower: Vec<String> = words.iter().take(400).map(|word| word.to_lowercase()).collect();
-    let stemming = Stemming::new(language::of_latin(lower.iter().map(String::as_str)));
-    let mut terms = Vec::with_capacity(words.len());
-    let mut unspaced: Vec<char> = Vec::new();
-    let mut unspaced_end = 0;
-    for word in words {
-        let start = word.as_ptr().addr() - text.as_ptr().addr();
-        if !unspaced.is_empty() && start != unspaced_end {
-            flush_pairs(&mut unspaced, &mut terms);
-        }
-        if word.starts_with(is_unspaced) {
-            unspaced.extend(word.chars());
-            unspaced_end = start + word.len();
-            continue;
-        }
-        flush_pairs(&mut unspaced, &mut terms);
-        push_word(word, &stemming, &mut terms);
-    }
-    flush_pairs(&mut unspaced, &mut terms);
-    terms
-}
-
 /// Han, Kana, Thai, Lao, Burmese and Khmer are written without spaces between words.
-fn is_unspaced(character: char) -> bool {
+pub(crate) fn is_unspaced(character: char) -> bool {
     matches!(character,
         '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{3005}'..='\u{3007}'
         | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
         | '\u{20000}'..='\u{3FFFF}')
 }
 
-fn flush_pairs(run: &mut Vec<char>, terms: &mut Vec<String>) {
-    if run.len() == 1 {
-        terms.extend(run.first().map(char::to_string));
-    }
-    terms.extend(run.windows(2).map(|pair| pair.iter().collect::<String>()));
-    run.clear();
-}
-
-fn push_word(word: &str, stemming: &Stemming, terms: &mut Vec<String>) {
+/// The terms of one word of a text in the given language.
+pub(crate) fn of_word(word: &str, stemming: &Stemming) -> Vec<String> {
+    let mut terms = Vec::new();
     if word.chars().nth(TERM_CHARACTERS).is_some() {
-        return;
+        return terms;
     }
     let parts = identifier_parts(word);
     if parts.len() > 1 {
         terms.push(fold(&word.to_lowercase()));
         for part in parts {
-            stemming.push(&part.to_lowercase(), terms);
+            stemming.push(&part.to_lowercase(), &mut terms);
         }
     } else {
-        stemming.push(&word.to_lowercase(), terms);
+        stemming.push(&word.to_lowercase(), &mut terms);
     }
+    terms
 }
 
 /// `getUserName`, `snake_case`, `foo.bar` and `utf8` in their parts; an ordinary word is one part.
@@ -114,7 +62,7 @@ fn identifier_parts(word: &str) -> Vec<&str> {
     parts
 }
 
-struct Stemming {
+pub(crate) struct Stemming {
     english: Stemmer,
     /// The language of the text, when it is not English. Its stem is added to the English one, so that a question
     /// too short to show its language still meets the document.
@@ -122,7 +70,7 @@ struct Stemming {
 }
 
 impl Stemming {
-    fn new(language: Algorithm) -> Self {
+    pub(crate) fn new(language: Algorithm) -> Self {
         let other = (language != Algorithm::English).then(|| Stemmer::create(language));
         Self { english: Stemmer::create(Algorithm::English), other }
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::store::{self, NewToken};
 use super::token::TokenKind;
 use super::visitor::{IDENTITY_SECONDS, LIFETIME_SECONDS, LONGEST_NAME, LONGEST_SUBJECT, Visitor, vouched};
-use super::{Admin, Caller, May, Scope, extract, token};
+use super::{Admin, May, Scope, TenantId, extract, token};
 use crate::error::{Error, Kind, Result};
 use crate::http::{ClientAddress, Create, Created, Json, Notes, Path, small_bodies};
 use crate::limits::idempotency;
@@ -230,7 +230,7 @@ async fn create_visitor(
         return Err(extract::wrong_origin().hint("Add the page's exact origin to the publishable token."));
     }
     notes.readable_by(shown);
-    let id = visitor_id(&app, &held.caller, &held.master, &new)?;
+    let id = visitor_id(&app, tenant, &held, &new)?;
     let nickname = new.nickname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     if nickname.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control)) {
         return Err(Error::invalid(format!(
@@ -250,7 +250,7 @@ async fn create_visitor(
     Ok((StatusCode::CREATED, Json(wire)))
 }
 
-fn visitor_id(app: &App, caller: &Caller, master: &str, new: &NewVisitorWire) -> Result<String> {
+fn visitor_id(app: &App, tenant: TenantId, held: &store::Publishable, new: &NewVisitorWire) -> Result<String> {
     let now = app.clock.now();
     if let Some(identity) = &new.identity {
         let id = &identity.id;
@@ -260,8 +260,7 @@ fn visitor_id(app: &App, caller: &Caller, master: &str, new: &NewVisitorWire) ->
             )));
         }
         let left = identity.expires_at.saturating_sub(now.as_second());
-        let token = caller.token.ok_or_else(extract::unauthorized)?;
-        let secret = app.signer.identity_secret(master, caller.tenant, token);
+        let secret = app.signer.identity_secret(&held.master, tenant, held.id);
         let secret = secret.ok_or_else(|| {
             extract::unauthorized()
                 .hint("Make a new publishable token: this one's secret went with a retired master key.")
@@ -278,9 +277,8 @@ fn visitor_id(app: &App, caller: &Caller, master: &str, new: &NewVisitorWire) ->
     }
     // Only an anonymous visitor is renewed: who was vouched for must be vouched for again.
     let earlier = new.renew.as_ref().and_then(|text| app.signer.read(text));
-    let same = earlier.filter(|(tenant, visitor)| {
-        *tenant == caller.tenant && Some(visitor.token) == caller.token && visitor.renewable(now)
-    });
+    let same = earlier
+        .filter(|(minted_for, visitor)| *minted_for == tenant && visitor.token == held.id && visitor.renewable(now));
     let id = same.map(|(_, visitor)| visitor.id).filter(|id| id.starts_with("a:"));
     Ok(id.unwrap_or_else(|| format!("a:{}", app.clock.uuid().simple())))
 }

@@ -47,15 +47,14 @@ impl<T> Found<T> {
 
 /// A publishable token that may mint visitors.
 pub struct Publishable {
-    pub caller: Caller,
     pub id: Uuid,
     pub origins: Vec<String>,
     pub bot: Option<Uuid>,
     pub master: String,
 }
 
-/// A look-up: which rows make the credential good (with a first column `bucket`, see [`limits::DEBIT`]), whose own parameters begin
-/// at `$9`, and what else is to be done for them.
+/// A look-up: which rows make the credential good (with a first column `bucket`, see [`limits::DEBIT`]), whose own
+/// parameters begin at `$9`, and what else is to be done for them.
 struct Lookup<'a> {
     held: &'a str,
     also: &'a str,
@@ -103,12 +102,16 @@ const USED: &str = ", used as (
     returning 1
   )";
 
+/// A token that is neither revoked nor over, of a tenant that is open.
+const LIVE: &str = "token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
+    where k.tenant_id = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())";
+
 pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Caller>> {
-    let held = "select 'token:' || k.id as bucket, k.id, k.scopes, k.last_used_at
-                from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
-                where k.tenant_id = $1 and k.hash = $9 and k.kind = 'secret' and k.revoked_at is null
-                  and (k.expires_at is null or k.expires_at > now())";
-    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec()], narrow: with.app.rates.token };
+    let held = format!(
+        "select 'token:' || k.id as bucket, k.id, k.scopes, k.last_used_at
+         from {LIVE} and k.hash = $9 and k.kind = 'secret'"
+    );
+    let lookup = Lookup { held: &held, also: USED, params: &[&hash.to_vec()], narrow: with.app.rates.token };
     look(tx, with, lookup, |row| {
         let scopes: Vec<String> = row.get(OFFSET + 2);
         Caller {
@@ -124,31 +127,29 @@ pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result
 
 /// Whoever shows a publishable token is counted by address: everybody who opens the page has it.
 pub async fn by_publishable(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Publishable>> {
-    let held = "select $10 as bucket, k.id, k.origins, k.bot_id, coalesce(k.master_id, ''), k.last_used_at
-                from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
-                where k.tenant_id = $1 and k.hash = $9 and k.kind = 'publishable' and k.revoked_at is null
-                  and (k.expires_at is null or k.expires_at > now())";
+    let held = format!(
+        "select $10 as bucket, k.id, k.origins, k.bot_id, coalesce(k.master_id, ''), k.last_used_at
+         from {LIVE} and k.hash = $9 and k.kind = 'publishable'"
+    );
     let narrow = with.app.rates.address;
     let bucket = limits::bucket(narrow, with.address.name());
-    let lookup = Lookup { held, also: USED, params: &[&hash.to_vec(), &bucket], narrow };
-    look(tx, with, lookup, |row| {
-        let id = row.get(OFFSET + 1);
-        let caller =
-            Caller { tenant: tx.tenant(), token: Some(id), visitor: None, owner: String::new(), scopes: Vec::new() };
-        let [origins, bot, master] = [2, 3, 4].map(|column| OFFSET + column);
-        Publishable { caller, id, origins: row.get(origins), bot: row.get(bot), master: row.get(master) }
+    let lookup = Lookup { held: &held, also: USED, params: &[&hash.to_vec(), &bucket], narrow };
+    look(tx, with, lookup, |row| Publishable {
+        id: row.get(OFFSET + 1),
+        origins: row.get(OFFSET + 2),
+        bot: row.get(OFFSET + 3),
+        master: row.get(OFFSET + 4),
     })
     .await
 }
 
 /// The visitor's signature was checked; here it is asked whether the token that let it in is still good for its page.
 pub async fn by_visitor(tx: &TenantTx, visitor: &Visitor, with: &Look<'_>) -> Result<Found<Caller>> {
-    let held = "select $11 as bucket from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
-                where k.tenant_id = $1 and k.id = $9 and k.kind = 'publishable' and k.revoked_at is null
-                  and (k.expires_at is null or k.expires_at > now()) and $10 = any (k.origins)";
+    let held =
+        format!("select $11 as bucket from {LIVE} and k.id = $9 and k.kind = 'publishable' and $10 = any (k.origins)");
     let narrow = with.app.rates.visitor;
     let bucket = limits::bucket(narrow, &visitor.id);
-    let lookup = Lookup { held, also: "", params: &[&visitor.token, &visitor.origin, &bucket], narrow };
+    let lookup = Lookup { held: &held, also: "", params: &[&visitor.token, &visitor.origin, &bucket], narrow };
     look(tx, with, lookup, |_| Caller {
         tenant: tx.tenant(),
         token: Some(visitor.token),

@@ -8,31 +8,58 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
 
 #[test]
 fn limits_follow_the_environment() {
-    const MB: u64 = 1024 * 1024;
-    type Row = (&'static [(&'static str, &'static str)], u64, [u32; 4]);
-    let table: [Row; 7] = [
-        (&[], 5 * MB, [60, 1200, 20, 60]),
-        (&[("VERCEL_ENV", "preview")], 5 * MB, [100, 2000, 100, 100]),
-        (&[("VERCEL_ENV", "development")], 10 * MB, [1000, 20_000, 1000, 1000]),
-        (&[("VERCEL_ENV", "preview"), ("DOCENT_ENV", "production")], 5 * MB, [60, 1200, 20, 60]),
-        (&[("DOCENT_ENV", "staging"), ("MAX_UPLOAD_BYTES", "7")], 7, [100, 2000, 100, 100]),
-        (&[("RATE_LIMIT_PER_MINUTE", "9")], 5 * MB, [9, 180, 9, 9]),
+    type Row = (&'static [(&'static str, &'static str)], [u32; 4]);
+    let table: [Row; 6] = [
+        (&[], [60, 1200, 20, 60]),
+        (&[("VERCEL_ENV", "preview")], [100, 2000, 100, 100]),
+        (&[("VERCEL_ENV", "development")], [1000, 20_000, 1000, 1000]),
+        (&[("VERCEL_ENV", "preview"), ("DOCENT_ENV", "production")], [60, 1200, 20, 60]),
+        (&[("RATE_LIMIT_PER_MINUTE", "9")], [9, 180, 9, 9]),
         (
             &[
                 ("RATE_LIMIT_TENANT_PER_MINUTE", "3"),
                 ("RATE_LIMIT_VISITOR_PER_MINUTE", "2"),
                 ("RATE_LIMIT_ADDRESS_PER_MINUTE", "1"),
             ],
-            5 * MB,
             [60, 3, 2, 1],
         ),
     ];
-    for (pairs, upload_bytes, rates) in table {
+    for (pairs, rates) in table {
         let environment = environment(pairs);
-        assert_eq!(Limits::read(&environment).unwrap().upload_bytes, upload_bytes, "{pairs:?}");
         let Rates { token, tenant, visitor, address } = Rates::read(&environment).unwrap();
         assert_eq!([token, tenant, visitor, address].map(|policy| policy.limit), rates, "{pairs:?}");
         assert_eq!([token, tenant, visitor, address].map(|policy| policy.window_seconds), [60; 4]);
+    }
+}
+
+#[test]
+fn a_file_may_be_larger_when_it_need_not_be_held_as_a_whole() {
+    const MB: u64 = 1024 * 1024;
+    type Row = (&'static [(&'static str, &'static str)], u64, u64);
+    let table: [Row; 5] = [
+        (&[], 50 * MB, 500 * MB),
+        (&[("MAX_UPLOAD_BYTES", "7")], 7, 7),
+        (&[("MAX_STREAM_BYTES", "7")], 50 * MB, 7),
+        (&[("MAX_UPLOAD_BYTES", "7"), ("MAX_STREAM_BYTES", "9")], 7, 9),
+        (&[("MAX_UPLOAD_BYTES", "104857600"), ("MAX_STREAM_BYTES", "1073741824")], 100 * MB, 1024 * MB),
+    ];
+    for (pairs, whole, streamed) in table {
+        let limits = Limits::read(&environment(pairs)).unwrap();
+        assert_eq!((limits.upload_bytes, limits.stream_bytes), (whole, streamed), "{pairs:?}");
+        for (name, declared, expected) in [
+            ("a.pdf", None, whole),
+            ("a.docx", None, whole),
+            ("a.html", None, whole),
+            ("a.json", None, whole),
+            ("a.txt", None, streamed),
+            ("a.CSV", None, streamed),
+            ("a.tsv", None, streamed),
+            ("a.jsonl", None, streamed),
+            ("a", Some("text/csv; charset=utf-8"), streamed),
+            ("a", Some("application/pdf"), whole),
+        ] {
+            assert_eq!(limits.file_bytes(name, declared), expected, "{name} {declared:?}");
+        }
     }
 }
 
@@ -71,6 +98,7 @@ fn a_limit_that_is_none_stops_the_start_and_names_its_variable() {
         assert_eq!(Rates::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
         assert_eq!(Limits::read(&environment(&[(variable, "prod")])).unwrap_err().variable, variable);
     }
-    let error = Limits::read(&environment(&[("MAX_UPLOAD_BYTES", "0")])).unwrap_err();
-    assert_eq!(error.variable, "MAX_UPLOAD_BYTES");
+    for variable in ["MAX_UPLOAD_BYTES", "MAX_STREAM_BYTES"] {
+        assert_eq!(Limits::read(&environment(&[(variable, "0")])).unwrap_err().variable, variable);
+    }
 }

@@ -13,6 +13,34 @@ pub struct Door {
     missing: Option<Wall>,
     #[cfg(feature = "test-doors")]
     heard: Option<Statements>,
+    #[cfg(feature = "test-doors")]
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// A simulation that stands beside every step and decides what becomes of it.
+#[cfg(feature = "test-doors")]
+pub trait Watch: Send + Sync + std::fmt::Debug {
+    /// Ends when the worker may go on. One that is dropped meanwhile was killed at this step.
+    fn stop(&self, step: Step<'_>) -> futures_util::future::BoxFuture<'static, ()>;
+
+    /// What is sent right before this statement, so that the server itself makes it fail.
+    fn before(&self, sql: &str) -> Option<String>;
+
+    /// What is sent in place of a transaction's commit.
+    fn commit(&self) -> Option<String>;
+}
+
+/// Where a worker stands. Statements that share a trip with their commit have no step of their own: they are on the
+/// wire before anybody could stop.
+#[cfg(feature = "test-doors")]
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// No connection is held yet.
+    Begin,
+    /// Inside of a transaction, before this statement is sent.
+    Statement(&'a str),
+    /// The commit was answered.
+    Committed,
 }
 
 /// The statements that passed, each once and word for word.
@@ -44,18 +72,71 @@ impl Door {
             missing: None,
             #[cfg(feature = "test-doors")]
             heard: None,
+            #[cfg(feature = "test-doors")]
+            watch: None,
         }
     }
 
     #[cfg(feature = "test-doors")]
     pub fn without(wall: Wall) -> Door {
-        Door { missing: Some(wall), heard: None }
+        Door { missing: Some(wall), ..Door::closed() }
     }
 
     /// Closed, and writes down what passes.
     #[cfg(feature = "test-doors")]
     pub fn listening(heard: Statements) -> Door {
-        Door { missing: None, heard: Some(heard) }
+        Door { heard: Some(heard), ..Door::closed() }
+    }
+
+    /// Closed, and watched at every step.
+    #[cfg(feature = "test-doors")]
+    pub fn watched(watch: Arc<dyn Watch>) -> Door {
+        Door { watch: Some(watch), ..Door::closed() }
+    }
+
+    pub(super) async fn begin(&self) {
+        #[cfg(feature = "test-doors")]
+        if let Some(watch) = &self.watch {
+            watch.stop(Step::Begin).await;
+        }
+    }
+
+    #[cfg_attr(not(feature = "test-doors"), expect(unused_variables, reason = "only a watch asks for it"))]
+    pub(super) async fn statement(&self, sql: &str) {
+        #[cfg(feature = "test-doors")]
+        if let Some(watch) = &self.watch {
+            watch.stop(Step::Statement(sql)).await;
+        }
+    }
+
+    pub(super) async fn committed(&self) {
+        #[cfg(feature = "test-doors")]
+        if let Some(watch) = &self.watch {
+            watch.stop(Step::Committed).await;
+        }
+    }
+
+    /// What is sent before a statement.
+    #[cfg(not(feature = "test-doors"))]
+    pub(super) fn before(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    #[cfg(feature = "test-doors")]
+    pub(super) fn before(&self, sql: &str) -> Option<String> {
+        self.watch.as_ref()?.before(sql)
+    }
+
+    /// What ends a transaction.
+    #[cfg(not(feature = "test-doors"))]
+    pub(super) fn ending<'a>(&self, how: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(how)
+    }
+
+    #[cfg(feature = "test-doors")]
+    pub(super) fn ending<'a>(&self, how: &'a str) -> Cow<'a, str> {
+        let changed = self.watch.as_ref().filter(|_| how == "commit").and_then(|watch| watch.commit());
+        changed.map_or(Cow::Borrowed(how), Cow::Owned)
     }
 
     #[cfg(not(feature = "test-doors"))]

@@ -24,8 +24,17 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_walls", "0002_callers", "0003_library", "0004_conversations", "0005_control", "0006_limits"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_walls",
+    "0002_callers",
+    "0003_library",
+    "0004_conversations",
+    "0005_control",
+    "0006_limits",
+    "0007_postings",
+    "0008_versions",
+    "0010_fairness",
+];
 
 /// What a run did, or with `Plan::DryRun` would do.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -9,19 +9,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio_postgres::types::{Kind as TypeKind, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 pub use door::Door;
 #[cfg(feature = "test-doors")]
-pub use door::{Statements, Wall, without_predicate};
+pub use door::{Statements, Step, Wall, Watch, without_predicate};
 pub use param::Param;
 pub use tx::TenantTx;
 
 pub use crate::auth::TenantId;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use param::VectorTypes;
 
 /// How long a request may wait for a connection before it is shed with 503: piling up helps nobody.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    vector: Arc<OnceLock<Type>>,
+    vectors: Arc<OnceLock<VectorTypes>>,
     door: Door,
 }
 
@@ -62,8 +63,8 @@ impl Db {
         parsed.tcp_user_timeout(SOCKET_TIMEOUT).keepalives_idle(KEEPALIVE);
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(parsed, MakeRustlsConnect::new(tls()), recycle);
-        let vector = Arc::new(OnceLock::new());
-        let seen = vector.clone();
+        let vectors = Arc::new(OnceLock::new());
+        let seen = vectors.clone();
         let unchecked = door.skips_role_check();
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
@@ -76,19 +77,24 @@ impl Db {
             }))
             .build()
             .map_err(Error::internal)?;
-        Ok(Db { pool, vector, door })
+        Ok(Db { pool, vectors, door })
     }
 
     /// Opens the door for one tenant. Sends nothing yet; see [`TenantTx`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
-        let vector = self.vector.get().cloned().unwrap_or(Type::UNKNOWN);
-        Ok(TenantTx::new(client, tenant, vector, self.door.clone()))
+        let vectors = self.vectors.get().cloned().unwrap_or_default();
+        Ok(TenantTx::new(client, tenant, vectors, self.door.clone()))
     }
 
     /// One of the audited, content-free functions of the `control` schema, which give ids across tenants.
     pub async fn control(&self, call: Control) -> Result<Vec<(Uuid, Option<Uuid>)>> {
+        self.door.begin().await;
         let client = self.pool.get().await.map_err(unavailable)?;
+        if let Some(before) = self.door.before("control") {
+            client.batch_execute(&before).await.map_err(failed)?;
+        }
         let rows = match call {
             Control::DueHints(most) => {
                 client.query_typed("select tenant_id, id from control.due_hints($1)", &[(&most, Type::INT4)]).await
@@ -115,6 +121,13 @@ impl Db {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
+    /// Forgets addresses without a credential whose bucket is full again; gives how many.
+    pub async fn forget_addresses(&self) -> Result<i32> {
+        let client = self.pool.get().await.map_err(unavailable)?;
+        let rows = client.query_typed("select control.forget_addresses()", &[]).await.map_err(failed)?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
     /// Every tenant's id, for the operator; the app role sees none here.
     pub async fn every_tenant(&self) -> Result<Vec<Uuid>> {
         let client = self.pool.get().await.map_err(unavailable)?;
@@ -139,12 +152,12 @@ pub enum Control {
     UnsweptTenants(jiff::Timestamp, i32),
 }
 
-/// Runs once per connection: refuses a role that row security would not bind, and learns pgvector's type id.
+/// Runs once per connection: refuses a role that row security would not bind, and learns the ids of pgvector's types.
 async fn greet(
     client: &tokio_postgres::Client,
     role: Role,
     unchecked: bool,
-    seen: &OnceLock<Type>,
+    seen: &OnceLock<VectorTypes>,
 ) -> Result<(), HookError> {
     if role == Role::Operator {
         client.batch_execute("set role docent_operator").await.map_err(HookError::Backend)?;
@@ -154,7 +167,8 @@ async fn greet(
                          where n.nspname = 'public' and c.relowner = r.oid),
                  coalesce((select oid from pg_type where typname = 'vector' limit 1), 0)::oid, r.rolname::text,
                  exists (select from pg_roles p where p.rolname in ('docent_owner', 'docent_operator', 'docent_control')
-                         and pg_has_role(r.oid, p.oid, 'member'))
+                         and pg_has_role(r.oid, p.oid, 'member')),
+                 coalesce((select typarray from pg_type where typname = 'vector' limit 1), 0)::oid
                from pg_roles r where r.rolname = current_user";
     let rows = client.query_typed(sql, &[]).await.map_err(HookError::Backend)?;
     let row = rows.first().ok_or_else(|| HookError::message("the database does not know the role that it let in"))?;
@@ -177,7 +191,7 @@ async fn greet(
     if oid == 0 {
         return Err(HookError::message("pgvector_missing: this database has no type `vector`; run `docent migrate`"));
     }
-    let _ = seen.set(Type::new("vector".to_owned(), oid, TypeKind::Simple, "public".to_owned()));
+    let _ = seen.set(VectorTypes::new(oid, row.get(6)));
     Ok(())
 }
 

@@ -2,21 +2,42 @@
 //! (no second trip to ask the server, and nothing that a transaction pooler could mix up).
 
 use pgvector::Vector;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{Kind, ToSql, Type};
 use uuid::Uuid;
 
-/// A value that can be bound. `vector` is the connection's own type for pgvector, whose id differs by database.
+/// A value that can be bound.
 pub trait Param: ToSql + Sync {
-    fn sql_type(&self, vector: &Type) -> Type;
+    fn sql_type(&self, vectors: &VectorTypes) -> Type;
+}
+
+/// pgvector's types, whose ids differ by database.
+#[derive(Clone, Debug)]
+pub struct VectorTypes {
+    one: Type,
+    many: Type,
+}
+
+impl VectorTypes {
+    pub fn new(one: u32, many: u32) -> VectorTypes {
+        let one = Type::new("vector".to_owned(), one, Kind::Simple, "public".to_owned());
+        let many = Type::new("_vector".to_owned(), many, Kind::Array(one.clone()), "public".to_owned());
+        VectorTypes { one, many }
+    }
+}
+
+impl Default for VectorTypes {
+    fn default() -> VectorTypes {
+        VectorTypes { one: Type::UNKNOWN, many: Type::UNKNOWN }
+    }
 }
 
 macro_rules! params {
     ($($rust:ty => $sql:expr),* $(,)?) => {$(
         impl Param for $rust {
-            fn sql_type(&self, _: &Type) -> Type { $sql }
+            fn sql_type(&self, _: &VectorTypes) -> Type { $sql }
         }
         impl Param for Option<$rust> {
-            fn sql_type(&self, _: &Type) -> Type { $sql }
+            fn sql_type(&self, _: &VectorTypes) -> Type { $sql }
         }
     )*};
 }
@@ -34,21 +55,29 @@ params! {
     Vec<u8> => Type::BYTEA,
     &[u8] => Type::BYTEA,
     Vec<i32> => Type::INT4_ARRAY,
+    Vec<Option<i32>> => Type::INT4_ARRAY,
     Vec<i64> => Type::INT8_ARRAY,
-    Vec<f32> => Type::FLOAT4_ARRAY,
     Vec<String> => Type::TEXT_ARRAY,
+    Vec<&str> => Type::TEXT_ARRAY,
     Vec<Vec<u8>> => Type::BYTEA_ARRAY,
     Vec<Uuid> => Type::UUID_ARRAY,
 }
 
 impl Param for Vector {
-    fn sql_type(&self, vector: &Type) -> Type {
-        vector.clone()
+    fn sql_type(&self, vectors: &VectorTypes) -> Type {
+        vectors.one.clone()
     }
 }
 
 impl Param for Option<Vector> {
-    fn sql_type(&self, vector: &Type) -> Type {
-        vector.clone()
+    fn sql_type(&self, vectors: &VectorTypes) -> Type {
+        vectors.one.clone()
+    }
+}
+
+/// Half the bytes of an array of floats for each vector, and no cast on the server.
+impl Param for Vec<&Vector> {
+    fn sql_type(&self, vectors: &VectorTypes) -> Type {
+        vectors.many.clone()
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Door, Param, failed};
+use super::{Door, Param, VectorTypes, failed};
 use crate::auth::TenantId;
 use crate::error::{Error, Result};
 
@@ -22,16 +22,18 @@ pub struct TenantTx {
     /// Given back to the pool when the commit was answered, however long the transaction's variable lives.
     client: Mutex<Option<Arc<Object>>>,
     tenant: TenantId,
-    vector: Type,
+    vectors: VectorTypes,
     door: Door,
     begun: AtomicBool,
     closed: AtomicBool,
+    /// The commit follows the statements in the same trip: nobody may wait between them.
+    one_trip: AtomicBool,
 }
 
 impl TenantTx {
-    pub(super) fn new(client: Object, tenant: TenantId, vector: Type, door: Door) -> TenantTx {
-        let [begun, closed] = [const { AtomicBool::new(false) }; 2];
-        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vector, door, begun, closed }
+    pub(super) fn new(client: Object, tenant: TenantId, vectors: VectorTypes, door: Door) -> TenantTx {
+        let [begun, closed, one_trip] = [const { AtomicBool::new(false) }; 3];
+        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vectors, door, begun, closed, one_trip }
     }
 
     pub fn tenant(&self) -> TenantId {
@@ -39,18 +41,30 @@ impl TenantTx {
     }
 
     pub async fn query(&self, sql: &str, params: &[&dyn Param]) -> Result<Vec<Row>> {
+        if !self.one_trip.load(Ordering::Relaxed) {
+            self.door.statement(sql).await;
+        }
         let client = self.client()?;
         let sql = self.door.rewrite(sql);
         let tenant = self.tenant.uuid();
         let mut typed: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&tenant, Type::UUID)];
-        typed.extend(params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type(&self.vector))));
+        typed.extend(params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type(&self.vectors))));
         if self.begun.swap(true, Ordering::Relaxed) {
-            return client.query_typed(&sql, &typed).await.map_err(failed);
+            return self.send(&client, &sql, &typed).await;
         }
         // Polled in order, so both are on the wire before either is answered. A uuid needs no quoting.
         let begin = self.door.opening(format!("begin; select set_config('app.tenant_id', '{tenant}', true)"));
-        let (begun, rows) = join(client.batch_execute(&begin), client.query_typed(&sql, &typed)).await;
+        let (begun, rows) = join(client.batch_execute(&begin), self.send(&client, &sql, &typed)).await;
         begun.map_err(failed)?;
+        rows
+    }
+
+    async fn send(&self, client: &Object, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>> {
+        let Some(before) = self.door.before(sql) else {
+            return client.query_typed(sql, params).await.map_err(failed);
+        };
+        let (done, rows) = join(client.batch_execute(&before), client.query_typed(sql, params)).await;
+        done.map_err(failed)?;
         rows.map_err(failed)
     }
 
@@ -66,6 +80,7 @@ impl TenantTx {
     /// Runs `work` and sends the commit right behind its statements, in the same trip. Only for work that sends all
     /// it has at once: a statement that comes after the commit is refused.
     pub async fn finish<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.one_trip.store(true, Ordering::Relaxed);
         let (worked, committed) = join(work, self.commit()).await;
         let value = worked?;
         committed.map(|()| value)
@@ -84,9 +99,11 @@ impl TenantTx {
         let client = self.client()?;
         self.closed.store(true, Ordering::Relaxed);
         if self.begun.load(Ordering::Relaxed) {
-            client.batch_execute(how).await.map_err(failed)?;
+            client.batch_execute(&self.door.ending(how)).await.map_err(failed)?;
         }
+        drop(client);
         self.take();
+        self.door.committed().await;
         Ok(())
     }
 

@@ -1,27 +1,32 @@
 //! Documents from the caller's side: a place to upload to, status, progress, deletion. What happens to the bytes is
 //! the ingest room's business; the two meet in a hint row that says "look at this key".
 
+mod change;
+mod collections;
+mod metadata;
 mod name;
 mod routes;
 mod store;
+mod upload;
+mod versions;
 mod watch;
-
-use std::time::Duration;
+mod wire;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use uuid::Uuid;
 
+pub use change::{Change, LONGEST_TITLE, change, redrive};
+pub use collections::{LONGEST_NAME, MOST_COLLECTIONS};
+pub use metadata::{LONGEST_KEY, LONGEST_VALUE, MOST_ENTRIES};
 pub use routes::router;
 pub use store::hint;
+pub use upload::{MOST_PENDING, NewDocument, OnDuplicate, UPLOAD_VALID, Wanted, create};
+pub use versions::{KEPT_VERSIONS, arrive, restore};
 
 use crate::App;
 use crate::auth::TenantId;
-use crate::error::{Error, Kind, Result};
-use crate::limits::idempotency::{self, Attempt, Once};
-use crate::objects::{Objects, Presigned, Put};
-
-/// How long a signed upload is good for: long enough for a slow line, short enough to be useless when it leaks.
-pub const UPLOAD_VALID: Duration = Duration::from_secs(15 * 60);
+use crate::error::{Error, Result};
 
 /// A document as its tenant sees it.
 #[derive(Clone, Debug)]
@@ -37,6 +42,14 @@ pub struct Document {
     pub planned: i32,
     pub pages: Option<i32>,
     pub failure: Option<Failure>,
+    pub collection: Uuid,
+    pub metadata: Value,
+    /// The newest version whose bytes came.
+    pub version: i32,
+    /// The version that readers see.
+    pub current_version: Option<i32>,
+    /// Where its bytes are pulled from, if nobody uploads them.
+    pub source_url: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     epoch: i64,
@@ -61,13 +74,18 @@ pub struct Failure {
     pub hint: String,
 }
 
-/// What a caller says about a file that it is going to upload.
-#[derive(Clone, Debug)]
-pub struct NewDocument {
-    pub filename: String,
-    pub content_type: Option<String>,
-    pub size: u64,
-    pub sha256: Option<[u8; 32]>,
+/// Which documents a list shows: those that every part admits.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Any of these; none means all.
+    pub statuses: Vec<Status>,
+    pub collection: Option<Uuid>,
+    /// A part of the file's name or of the title, whatever the case.
+    pub name: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+    /// Entries that the document's metadata holds as well.
+    pub metadata: Option<Value>,
 }
 
 /// Where the next page of a list begins.
@@ -118,58 +136,26 @@ impl Status {
     }
 }
 
-/// The one name of a document's bytes. The server chooses it; a client's file name never becomes part of a key.
+/// The one name of a version's bytes. The server chooses it; a client's file name never becomes part of a key.
+pub fn version_key(tenant: TenantId, document: Uuid, version: i32) -> String {
+    format!("t/{}/{}/{version}", tenant.uuid().simple(), document.simple())
+}
+
+/// The name of a document's first bytes.
 pub fn object_key(tenant: TenantId, document: Uuid) -> String {
-    format!("t/{}/{}/1", tenant.uuid().simple(), document.simple())
-}
-
-/// Makes room for a document; its upload is signed next. A retry finds the first one's room.
-pub async fn create(app: &App, tenant: TenantId, new: &NewDocument, attempt: Option<&Attempt>) -> Result<Once<Uuid>> {
-    let filename = name::clean(&new.filename)?;
-    name::accept(&filename, new.content_type.as_deref())?;
-    admit_size(new.size, app.limits.upload_bytes)?;
-    let id = app.clock.uuid();
-    let key = object_key(tenant, id);
-    let tx = app.db.tenant(tenant).await?;
-    let row = store::NewRow {
-        id,
-        filename: &filename,
-        content_type: new.content_type.as_deref(),
-        size: new.size as i64,
-        key: &key,
-    };
-    let insert = async {
-        match store::insert(&tx, row).await? {
-            true => Ok(id),
-            false => Err(Error::new(Kind::Conflict, "This tenant has no collection to put documents into.")),
-        }
-    };
-    idempotency::once(&tx, attempt, insert).await
-}
-
-/// Signs the upload of a document's bytes.
-pub async fn sign(app: &App, objects: &Objects, tenant: TenantId, id: Uuid, new: &NewDocument) -> Result<Presigned> {
-    let key = object_key(tenant, id);
-    let content_type = new.content_type.as_deref().unwrap_or("application/octet-stream");
-    let put = Put { key: &key, content_type, size: new.size, sha256: new.sha256 };
-    objects.presign_put(&put, app.clock.now(), UPLOAD_VALID).await
-}
-
-/// Says that the bytes are there (or should be tried again); gives the document's status.
-pub async fn complete(app: &App, tenant: TenantId, id: Uuid) -> Result<Status> {
-    let tx = app.db.tenant(tenant).await?;
-    tx.finish(store::complete(&tx, id, app.clock.uuid())).await?.ok_or_else(|| Error::not_found("document"))
+    version_key(tenant, document, 1)
 }
 
 /// A page of living documents, newest first, and where the next one begins.
 pub async fn list(
     app: &App,
     tenant: TenantId,
+    filter: &Filter,
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<(Vec<Document>, Option<Cursor>)> {
     let tx = app.db.tenant(tenant).await?;
-    let mut page = tx.finish(store::list(&tx, after, limit + 1)).await?;
+    let mut page = tx.finish(store::list(&tx, filter, after, limit + 1)).await?;
     let more = page.len() as i64 > limit;
     page.truncate(limit as usize);
     let next = page.last().filter(|_| more).map(|last| Cursor { created_at: last.created_at, id: last.id });
@@ -188,38 +174,5 @@ pub async fn delete(app: &App, tenant: TenantId, id: Uuid) -> Result<()> {
     match tx.finish(store::delete(&tx, id)).await? {
         true => Ok(()),
         false => Err(Error::not_found("document")),
-    }
-}
-
-fn admit_size(size: u64, limit: u64) -> Result<()> {
-    if size == 0 {
-        return Err(
-            Error::new(Kind::Document("empty_file"), "The file is empty.").hint("Choose a file that holds text.")
-        );
-    }
-    if size > limit {
-        return Err(Error::new(
-            Kind::PayloadTooLarge,
-            format!("The file has {size} bytes; the limit is {limit} bytes."),
-        )
-        .hint("Split the document, or ask the operator to raise MAX_UPLOAD_BYTES."));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_admitted_from_one_byte_to_the_limit() {
-        for (size, code) in [(0, Some("empty_file")), (1, None), (10, None), (11, Some("too_large"))] {
-            assert_eq!(admit_size(size, 10).err().map(|error| error.code()), code, "{size}");
-        }
-        let error = admit_size(11, 10).unwrap_err();
-        assert_eq!(
-            (error.status().as_u16(), error.detail.as_ref()),
-            (413, "The file has 11 bytes; the limit is 10 bytes.")
-        );
     }
 }

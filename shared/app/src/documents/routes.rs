@@ -1,9 +1,9 @@
-//! `/api/upload` and `/api/documents`.
+//! `/api/documents`: lists, one document, its progress, its end.
 
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{Stream, StreamExt, future, stream};
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::watch::{Update, updates};
-use super::{Cursor, Document, NewDocument, Status};
+use super::wire::DocumentWire;
+use super::{Cursor, Document, Filter, Status, metadata};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::{Create, Created, Json, Path, Query, sse};
-use crate::limits::idempotency::Once;
+use crate::http::{Json, Path, Query, sse};
 use crate::objects::Objects;
 
 pub const DEFAULT_PAGE: i64 = 50;
@@ -34,43 +34,12 @@ where
     S: Clone + Send + Sync + 'static,
 {
     Router::new()
-        .route("/api/upload", post(create_document))
-        .route("/api/upload/{id}/complete", post(complete_document))
         .route("/api/documents", get(list_documents))
         .route("/api/documents/{id}", get(find_document).delete(delete_document))
         .route("/api/documents/{id}/events", get(watch_document))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewDocumentWire {
-    filename: String,
-    content_type: Option<String>,
-    size: u64,
-    sha256: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CreatedWire {
-    document_id: Uuid,
-    upload: UploadWire,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UploadWire {
-    method: &'static str,
-    url: String,
-    headers: std::collections::BTreeMap<String, String>,
-    expires_at: Timestamp,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CompletedWire {
-    document_id: Uuid,
-    status: &'static str,
+        .merge(super::upload::routes::router())
+        .merge(super::change::routes::router())
+        .merge(super::collections::routes::router())
 }
 
 #[derive(Serialize)]
@@ -80,90 +49,47 @@ struct DocumentsWire {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DocumentWire {
-    id: Uuid,
-    filename: String,
-    title: Option<String>,
-    content_type: Option<String>,
-    size: i64,
-    status: &'static str,
-    progress: ProgressWire,
-    pages: Option<i32>,
-    chunks: i32,
-    error: Option<FailureWire>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct ProgressWire {
-    done: i32,
-    total: i32,
-}
-
-#[derive(Serialize)]
-struct FailureWire {
-    code: String,
-    message: String,
-    hint: String,
-}
-
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PageWire {
     limit: Option<i64>,
     cursor: Option<String>,
+    /// One or several, separated by commas.
+    status: Option<String>,
+    collection_id: Option<Uuid>,
+    name: Option<String>,
+    created_after: Option<Timestamp>,
+    created_before: Option<Timestamp>,
+    /// A JSON object of entries that must be there.
+    metadata: Option<String>,
 }
 
-impl From<Document> for DocumentWire {
-    fn from(document: Document) -> DocumentWire {
-        let error = document.failure.map(|failure| FailureWire {
-            code: failure.code,
-            message: failure.message,
-            hint: failure.hint,
+impl PageWire {
+    fn filter(&self) -> Result<Filter> {
+        let statuses = self.status.as_deref().unwrap_or_default().split(',').filter(|word| !word.is_empty());
+        let status = |word: &str| {
+            let known = Status::ALL.into_iter().find(|status| status.as_str() == word && *status != Status::Deleted);
+            known.ok_or_else(|| {
+                Error::invalid("`status` names one of uploading, queued, parsing, embedding, ready and failed.")
+            })
+        };
+        let metadata = self.metadata.as_deref().map(|text| {
+            let wrong = |_| Error::invalid("`metadata` is a JSON object, such as {\"team\":\"legal\"}.");
+            metadata::check(serde_json::from_str(text).map_err(wrong)?)
         });
-        DocumentWire {
-            id: document.id,
-            filename: document.filename,
-            title: document.title,
-            content_type: document.content_type,
-            size: document.size,
-            status: document.status.as_str(),
-            progress: ProgressWire { done: document.stored, total: document.planned },
-            pages: document.pages,
-            chunks: document.stored,
-            error,
-            created_at: document.created_at,
-            updated_at: document.updated_at,
+        let name = self.name.clone().filter(|name| !name.is_empty());
+        if name.as_ref().is_some_and(|name| name.chars().count() > super::name::LONGEST_NAME) {
+            return Err(Error::invalid(format!("`name` holds at most {} characters.", super::name::LONGEST_NAME)));
         }
+        Ok(Filter {
+            statuses: statuses.map(status).collect::<Result<_>>()?,
+            collection: self.collection_id,
+            name,
+            created_after: self.created_after,
+            created_before: self.created_before,
+            metadata: metadata.transpose()?,
+        })
     }
-}
-
-async fn create_document(
-    State(app): State<App>,
-    State(objects): State<Objects>,
-    caller: May<Write>,
-    Create { new, attempt }: Create<NewDocumentWire>,
-) -> Result<Created<CreatedWire, CreatedWire>> {
-    let sha256 = new.sha256.as_deref().map(digest).transpose()?;
-    let new = NewDocument { filename: new.filename, content_type: new.content_type, size: new.size, sha256 };
-    let (document_id, replayed) = super::create(&app, caller.tenant, &new, attempt.as_ref()).await?.read()?;
-    // Signed anew for a retry: the first signature may have run out.
-    let signed = super::sign(&app, &objects, caller.tenant, document_id, &new).await?;
-    let headers = signed.headers.into_iter().collect();
-    let upload = UploadWire { method: "PUT", url: signed.url, headers, expires_at: signed.expires_at };
-    let wire = CreatedWire { document_id, upload };
-    Ok(Created(if replayed { Once::Replayed(wire) } else { Once::Made(wire) }))
-}
-
-async fn complete_document(
-    State(app): State<App>,
-    caller: May<Write>,
-    Path(id): Path<Uuid>,
-) -> Result<(StatusCode, Json<CompletedWire>)> {
-    let status = super::complete(&app, caller.tenant, id).await?.as_str();
-    Ok((StatusCode::ACCEPTED, Json(CompletedWire { document_id: id, status })))
 }
 
 async fn list_documents(
@@ -176,7 +102,7 @@ async fn list_documents(
         return Err(Error::invalid(format!("`limit` is a number from 1 to {LONGEST_PAGE}.")));
     }
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
-    let (documents, next) = super::list(&app, caller.tenant, after, limit).await?;
+    let (documents, next) = super::list(&app, caller.tenant, &page.filter()?, after, limit).await?;
     let documents = documents.into_iter().map(DocumentWire::from).collect();
     Ok(Json(DocumentsWire { documents, next_cursor: next.map(write_cursor) }))
 }
@@ -245,19 +171,6 @@ fn frame(update: Update) -> String {
     }
 }
 
-fn digest(hex: &str) -> Result<[u8; 32]> {
-    let wrong = || Error::invalid("`sha256` holds 64 hexadecimal digits.");
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-    }
-    Ok(hash)
-}
-
 fn write_cursor(cursor: Cursor) -> String {
     let mut bytes = cursor.created_at.as_microsecond().to_be_bytes().to_vec();
     bytes.extend_from_slice(cursor.id.as_bytes());
@@ -284,14 +197,6 @@ mod tests {
         assert_eq!(read_cursor(&write_cursor(cursor)).unwrap(), cursor);
         for wrong in ["", "x", "AAAA", &"A".repeat(64), "null", "~~"] {
             assert_eq!(read_cursor(wrong).unwrap_err().code(), "invalid_request", "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_digest_is_64_hexadecimal_digits() {
-        assert_eq!(digest(&"0F".repeat(32)).unwrap(), [15; 32]);
-        for wrong in ["", "0f", &"g0".repeat(32), &"é".repeat(32), &"0f".repeat(33), &"+1".repeat(32)] {
-            assert!(digest(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use pgvector::Vector;
 use sha2::{Digest, Sha256};
 
 use super::plan::Row;
@@ -13,7 +14,10 @@ pub const SIZE: usize = 64;
 /// Rows with their vectors, and which of the vectors the cache does not know yet.
 pub struct Batch {
     pub rows: Vec<Row>,
-    pub vectors: Vec<Vec<f32>>,
+    /// Each once, however many rows have it.
+    vectors: Vec<Vector>,
+    /// Of each row, where its vector is.
+    places: Vec<usize>,
     /// What was embedded, by its hash, with the row that it first stands in.
     pub fresh: BTreeMap<Vec<u8>, usize>,
 }
@@ -21,17 +25,41 @@ pub struct Batch {
 /// What the cache had, and what must be asked of the model.
 pub struct Asked {
     hashes: Vec<Vec<u8>>,
-    cached: HashMap<Vec<u8>, Vec<f32>>,
+    cached: HashMap<Vec<u8>, Vector>,
     fresh: BTreeMap<Vec<u8>, usize>,
 }
 
-/// What names an embedded text in the cache.
+/// What names an embedded text in the cache: title and headings are part of it, since they change the vector.
 pub fn hashes(rows: &[Row]) -> Vec<Vec<u8>> {
     rows.iter().map(|row| Sha256::digest(row.input.as_bytes()).to_vec()).collect()
 }
 
+impl Batch {
+    /// One for each row.
+    pub fn vectors(&self) -> impl Iterator<Item = &Vector> {
+        self.places.iter().filter_map(|place| self.vectors.get(*place))
+    }
+
+    /// One term after another, each with its postings in the order of the chunks: `migrations/0007_postings.sql` says
+    /// how they are packed.
+    pub fn postings(&self) -> BTreeMap<&str, Vec<i64>> {
+        let mut blocks: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for row in &self.rows {
+            for (term, count) in &row.terms.counts {
+                blocks.entry(term).or_default().push(packed(row.ordinal, *count, row.terms.length));
+            }
+        }
+        blocks
+    }
+}
+
+fn packed(ordinal: i32, count: u32, length: u32) -> i64 {
+    let small = |number: u32| i64::from(number.min(u32::from(u16::MAX)));
+    i64::from(ordinal) << 32 | small(count) << 16 | small(length)
+}
+
 impl Asked {
-    pub fn new(hashes: Vec<Vec<u8>>, cached: HashMap<Vec<u8>, Vec<f32>>) -> Asked {
+    pub fn new(hashes: Vec<Vec<u8>>, cached: HashMap<Vec<u8>, Vector>) -> Asked {
         let mut fresh = BTreeMap::new();
         for (place, hash) in hashes.iter().enumerate() {
             if !cached.contains_key(hash) {
@@ -46,20 +74,24 @@ impl Asked {
         self.fresh.values().filter_map(|place| rows.get(*place)).map(|row| row.input.clone()).collect()
     }
 
-    pub fn with(mut self, rows: Vec<Row>, answers: Vec<Vec<f32>>) -> Result<Batch> {
+    pub fn with(self, rows: Vec<Row>, answers: Vec<Vec<f32>>) -> Result<Batch> {
         if answers.len() != self.fresh.len() {
             return Err(odd_vectors());
         }
-        self.cached.extend(self.fresh.keys().cloned().zip(answers));
-        let vectors: Option<Vec<Vec<f32>>> = self.hashes.iter().map(|hash| self.cached.get(hash).cloned()).collect();
-        let vectors = vectors.ok_or_else(odd_vectors)?;
-        let dimensions = vectors.first().map_or(0, Vec::len);
-        if dimensions == 0
-            || vectors.iter().any(|vector| vector.len() != dimensions || vector.iter().any(|x| !x.is_finite()))
-        {
+        let (mut vectors, mut place) = (Vec::new(), HashMap::new());
+        let answers = self.fresh.keys().cloned().zip(answers.into_iter().map(Vector::from));
+        for (hash, vector) in self.cached.into_iter().chain(answers) {
+            place.insert(hash, vectors.len());
+            vectors.push(vector);
+        }
+        let places: Option<Vec<usize>> = self.hashes.iter().map(|hash| place.get(hash).copied()).collect();
+        let places = places.ok_or_else(odd_vectors)?;
+        let dimensions = vectors.first().map_or(0, |vector| vector.as_slice().len());
+        let odd = |vector: &[f32]| vector.len() != dimensions || vector.iter().any(|x| !x.is_finite());
+        if dimensions == 0 || vectors.iter().any(|vector| odd(vector.as_slice())) {
             return Err(odd_vectors());
         }
-        Ok(Batch { rows, vectors, fresh: self.fresh })
+        Ok(Batch { rows, vectors, places, fresh: self.fresh })
     }
 }
 
@@ -94,15 +126,29 @@ mod tests {
     fn each_text_is_asked_for_once_and_lands_where_it_stands() {
         let rows = rows(&["one", "three", "one", "fifteen"]);
         let hashes = hashes(&rows);
-        let cached = HashMap::from([(hashes[1].clone(), vector("three"))]);
+        let cached = HashMap::from([(hashes[1].clone(), vector("three").into())]);
         let asked = Asked::new(hashes, cached);
         let mut inputs = asked.inputs(&rows);
         let answers = inputs.iter().map(|input| vector(input)).collect();
         let batch = asked.with(rows, answers).unwrap();
-        assert_eq!(batch.vectors, ["one", "three", "one", "fifteen"].map(vector));
+        let vectors: Vec<Vec<f32>> = batch.vectors().map(Vector::to_vec).collect();
+        assert_eq!(vectors, ["one", "three", "one", "fifteen"].map(vector));
         inputs.sort();
         assert_eq!(inputs, ["fifteen", "one"]);
         assert_eq!(batch.fresh.len(), 2);
+    }
+
+    #[test]
+    fn postings_are_packed_by_term_in_the_order_of_the_chunks() {
+        let mut rows = rows(&["pump valve pump", "valve", "pump"]);
+        rows[2].ordinal = i32::MAX;
+        rows[2].terms = docent_text::TermCounts { counts: [("pump".to_owned(), 70_000)].into(), length: 70_001 };
+        let batch = Asked::new(hashes(&rows), HashMap::new()).with(rows, vec![vec![1.0]; 3]).unwrap();
+        let unpacked = |posting: &i64| [posting >> 32, posting >> 16 & 0xffff, posting & 0xffff];
+        let blocks: Vec<(&str, Vec<[i64; 3]>)> =
+            batch.postings().into_iter().map(|(term, block)| (term, block.iter().map(unpacked).collect())).collect();
+        let (last, most) = (i64::from(i32::MAX), i64::from(u16::MAX));
+        assert_eq!(blocks, [("pump", vec![[0, 2, 3], [last, most, most]]), ("valv", vec![[0, 1, 3], [1, 1, 1]])]);
     }
 
     #[test]

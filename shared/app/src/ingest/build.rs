@@ -1,14 +1,15 @@
 //! One revision in the making: fetch, read, embed and store batch after batch under a lease, then show it whole.
 
+use std::fs::File;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ingest;
 use super::batch::{self, Asked, Batch};
 use super::failpoint::{self, failpoint};
 use super::plan::Plan;
+use super::sandbox::{self, Order};
 use super::store::{self, Lease};
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
@@ -35,8 +36,10 @@ impl Ingest {
     /// Builds and shows one revision, from the first chunk that is not stored yet.
     pub(super) async fn revision(&self, lease: &Lease, key: &str) -> Result<(), Stop> {
         let until = self.deadline();
-        let bytes = self.fetch(lease, key).await?;
-        let plan = self.read(lease, bytes).await?;
+        let document = self.in_time(until, lease, self.fetch(lease, key)).await??;
+        failpoint(failpoint::AFTER_FETCH);
+        let plan = self.in_time(until, lease, self.read(lease, document)).await??;
+        failpoint(failpoint::AFTER_PARSE);
         let (held, begun) = {
             let tx = self.app.db.tenant(lease.tenant).await?;
             let held = keys::all(&tx).await?;
@@ -44,6 +47,7 @@ impl Ingest {
             tx.commit().await?;
             (held, begun)
         };
+        failpoint(failpoint::AFTER_PLAN);
         let mut stored = begun.ok_or(Stop::Fenced)?;
         let embedder = Embedder::resolve(&self.app, lease.tenant, &lease.embedding_model, &held)?;
         while stored < plan.chunks() {
@@ -51,7 +55,7 @@ impl Ingest {
                 return Err(Stop::Paused);
             }
             stored += self.batch(lease, &plan, &embedder, stored).await?;
-            failpoint(failpoint::AFTER_FIRST_BATCH);
+            failpoint(failpoint::AFTER_BATCH);
         }
         failpoint(failpoint::BEFORE_SWAP);
         let tx = self.app.db.tenant(lease.tenant).await?;
@@ -60,31 +64,26 @@ impl Ingest {
         if shown { Ok(()) } else { Err(Stop::Fenced) }
     }
 
-    async fn fetch(&self, lease: &Lease, key: &str) -> Result<Bytes, Stop> {
-        let most = self.app.limits.upload_bytes;
-        match self.alive(lease, self.objects.get(key, &lease.etag, most)).await?? {
-            Fetched::Bytes(bytes) => Ok(bytes),
+    async fn fetch(&self, lease: &Lease, key: &str) -> Result<File, Stop> {
+        let most = self.app.limits.file_bytes(&lease.filename, lease.content_type.as_deref());
+        match self.objects.fetch(key, &lease.head, most).await? {
+            Fetched::File(document) => Ok(document),
             Fetched::Changed | Fetched::Gone => Err(Stop::Changed),
             Fetched::TooLarge => Err(too_large(most).into()),
         }
     }
 
-    async fn read(&self, lease: &Lease, bytes: Bytes) -> Result<Plan, Stop> {
-        let (filename, content_type, most) =
-            (lease.filename.clone(), lease.content_type.clone(), self.app.limits.upload_bytes);
-        let work = tokio::task::spawn_blocking(move || Plan::new(&bytes, &filename, content_type.as_deref(), most));
-        match self.alive(lease, work).await? {
-            Ok(Ok(plan)) => Ok(plan),
-            Ok(Err(error)) => Err(Stop::Failed(unreadable(error))),
-            // A parser that panics does so again: the file is to blame, and the worker lives on.
-            Err(panic) => {
-                Err(Stop::Failed(Error::new(Kind::Document("corrupt"), "The document cannot be read.").because(panic)))
-            }
-        }
+    async fn read(&self, lease: &Lease, document: File) -> Result<Plan, Stop> {
+        let order = Order::of(&lease.filename, lease.content_type.as_deref());
+        let order = order.within(&self.app.limits, &self.settings, lease.head.size);
+        let spool = sandbox::read(&document, &order).await?;
+        // Twice the document on disk is enough.
+        drop(document);
+        Ok(tokio::task::spawn_blocking(|| Plan::new(spool)).await.map_err(Error::internal)??)
     }
 
     async fn batch(&self, lease: &Lease, plan: &Plan, embedder: &Embedder, from: usize) -> Result<usize, Stop> {
-        let rows = plan.rows(from..from.saturating_add(batch::SIZE));
+        let rows = plan.rows(from..from.saturating_add(batch::SIZE))?;
         let count = rows.len();
         let hashes = batch::hashes(&rows);
         let cached = {
@@ -113,6 +112,7 @@ impl Ingest {
 
     async fn store(&self, lease: &Lease, batch: Result<Batch>, bill: Option<&Bill>) -> Result<(), Stop> {
         let batch = batch?;
+        failpoint(failpoint::BEFORE_BATCH);
         let tx = self.app.db.tenant(lease.tenant).await?;
         if !store::batch::store(&tx, lease, &batch).await? {
             return Err(Stop::Fenced);
@@ -121,6 +121,14 @@ impl Ingest {
             bill.book(&tx).await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    /// The same for something that can be begun anew, and is given up when the time of this call is over.
+    async fn in_time<T>(&self, until: Instant, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
+        match timeout_at(until, self.alive(lease, work)).await {
+            Ok(done) => done,
+            Err(_) => Err(Stop::Paused),
+        }
     }
 
     /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
@@ -151,8 +159,4 @@ fn once_more(error: Error) -> Error {
 pub fn too_large(limit: u64) -> Error {
     Error::new(Kind::PayloadTooLarge, format!("The file is larger than {limit} bytes."))
         .hint("Split the document and upload its parts.")
-}
-
-fn unreadable(error: docent_text::Error) -> Error {
-    Error::new(Kind::Document(error.code()), error.to_string()).hint(error.hint()).because(error)
 }

@@ -1,4 +1,6 @@
 //! What buckets say about their changes, reduced to what may be believed: "look at this key". Pure.
+//! An event's size, etag and sequencer are not read: events come twice, late and out of order, and whoever looks at the
+//! bucket knows more than any of them. That is why two events need no order either.
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -108,14 +110,21 @@ pub fn r2(body: &serde_json::Value, bucket: &str) -> Result<Seen> {
     })
 }
 
-/// Whose a key claims to be: `t/{tenant}/{document}/1`, in exactly the spelling that `documents::object_key` writes.
+/// Whose a key claims to be: `t/{tenant}/{document}/{version}`, in exactly the spelling of `documents::version_key`.
 pub fn claim(key: String) -> Seen {
     let mut parts = key.split('/');
     let named = (parts.next(), parts.next().and_then(id), parts.next().and_then(id), parts.next(), parts.next());
     match named {
-        (Some("t"), Some(tenant), Some(document), Some("1"), None) => Seen::Key { tenant, document, key },
+        (Some("t"), Some(tenant), Some(document), Some(version), None) if counts(version) => {
+            Seen::Key { tenant, document, key }
+        }
         _ => Seen::Ignored("foreign_key"),
     }
+}
+
+/// A number from 1 on, as it is written.
+fn counts(version: &str) -> bool {
+    version.parse::<i32>().is_ok_and(|number| number >= 1 && number.to_string() == version)
 }
 
 fn id(text: &str) -> Option<Uuid> {
@@ -167,6 +176,39 @@ mod tests {
         }
     }
 
+    /// As S3 writes keys: a form's encoding, in which a space is a plus.
+    fn encoded(key: &str) -> String {
+        let escaped = |byte: u8| match byte {
+            b' ' => "+".to_owned(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'*' | b'_' | b'/' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        };
+        key.bytes().map(escaped).collect()
+    }
+
+    #[test]
+    fn every_character_of_a_key_survives_its_encoding() {
+        let ascii = (0_u8..128).map(char::from);
+        let odd = "äßñ日本語🙂\u{0}\u{202e}\u{feff}\u{10ffff}".chars();
+        for letter in ascii.chain(odd) {
+            let key = format!("a{letter}b +%2B");
+            assert_eq!(decode(&encoded(&key)).as_deref(), Some(key.as_str()), "{letter:?}");
+        }
+        // However a key of ours is written, it is the same key; nothing else turns into one.
+        let key = format!("t/{TENANT}/{DOCUMENT}/1");
+        let all: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for (written, expected) in [
+            (all, ours()),
+            (format!("{key}%00"), Seen::Ignored("foreign_key")),
+            (format!("+{key}"), Seen::Ignored("foreign_key")),
+            (format!("%ff{key}"), Seen::Ignored("undecodable_key")),
+            (key.replace('/', "%252F"), Seen::Ignored("foreign_key")),
+        ] {
+            let body = json!({"Records": [event("ObjectCreated:Put", "library", &written)]}).to_string();
+            assert_eq!(s3(&body, "library").unwrap(), [expected], "{written}");
+        }
+    }
+
     #[test]
     fn one_message_may_name_several_keys_or_none() {
         let key = format!("t/{TENANT}/{DOCUMENT}/1");
@@ -211,10 +253,15 @@ mod tests {
     #[test]
     fn only_our_own_spelling_of_a_key_claims_anything() {
         assert_eq!(claim(format!("t/{TENANT}/{DOCUMENT}/1")), ours());
+        assert!(matches!(claim(format!("t/{TENANT}/{DOCUMENT}/27")), Seen::Key { .. }));
         for key in [
             String::new(),
             format!("t/{TENANT}/{DOCUMENT}"),
-            format!("t/{TENANT}/{DOCUMENT}/2"),
+            format!("t/{TENANT}/{DOCUMENT}/0"),
+            format!("t/{TENANT}/{DOCUMENT}/01"),
+            format!("t/{TENANT}/{DOCUMENT}/+1"),
+            format!("t/{TENANT}/{DOCUMENT}/-1"),
+            format!("t/{TENANT}/{DOCUMENT}/2147483648"),
             format!("t/{TENANT}/{DOCUMENT}/1/"),
             format!("/t/{TENANT}/{DOCUMENT}/1"),
             format!("T/{TENANT}/{DOCUMENT}/1"),

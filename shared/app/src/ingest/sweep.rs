@@ -5,10 +5,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::compare::{Difference, compare, document};
-use super::{Ingest, Source, store};
+use super::failpoint::{self, failpoint};
+use super::{Ingest, Outcome, Source, store};
 use crate::auth::TenantId;
 use crate::db::Control;
 use crate::error::Result;
+use crate::objects::{From, Listed};
 use crate::{limits, usage};
 
 /// Tenants asked for at once.
@@ -26,17 +28,21 @@ pub struct SweepReport {
     pub superseded: usize,
     /// Deleted documents whose bytes and rows are gone now.
     pub purged: usize,
+    /// Older versions of documents whose bytes are gone now.
+    pub dropped: usize,
     /// Uploads and hints that were given up.
     pub forgotten: usize,
     /// Reservations whose request is gone, settled in full.
     pub settled: usize,
+    /// Addresses without a credential that have nothing outstanding.
+    pub addresses: usize,
 }
 
 impl Ingest {
     /// Sweeps tenant after tenant, those that waited longest first, until all had their turn or the time is over.
     pub async fn sweep(&self) -> Result<SweepReport> {
         let (began, until) = (self.app.clock.now(), self.deadline());
-        let mut report = SweepReport::default();
+        let mut report = SweepReport { addresses: self.forget_addresses().await, ..SweepReport::default() };
         let mut before = Vec::new();
         loop {
             let tenants = self.app.db.control(Control::UnsweptTenants(began, TENANT_PAGE)).await?;
@@ -61,10 +67,23 @@ impl Ingest {
         }
     }
 
+    /// Nobody's sweep fails over what only saves space.
+    async fn forget_addresses(&self) -> usize {
+        match self.app.db.forget_addresses().await {
+            Ok(forgotten) => usize::try_from(forgotten).unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!(cause = ?error, "ingest.sweep kept its addresses");
+                0
+            }
+        }
+    }
+
     async fn sweep_tenant(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
         report.settled += self.settle_spending(tenant).await?;
         self.compare_with_bucket(tenant, report).await?;
         self.purge(tenant, report).await?;
+        self.drop_versions(tenant, report).await?;
+        self.forget_uploads(tenant, report).await?;
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
@@ -82,39 +101,82 @@ impl Ingest {
         tx.commit().await.map(|()| settled)
     }
 
+    /// Page by page, from where the last sweep ran out of time.
     async fn compare_with_bucket(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
         let prefix = format!("t/{}/", tenant.uuid().simple());
-        let (mut page, mut from) = (None::<String>, Uuid::nil());
+        let mut from = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::reached(&tx)).await?.unwrap_or(Uuid::nil())
+        };
+        // Behind every key of that document: a zero comes after the slash.
+        let behind = format!("{prefix}{}0", from.simple());
+        let (mut page, mut held) = (None::<String>, Vec::new());
         loop {
-            let listing = self.objects.list(&prefix, page.as_deref()).await?;
-            // Keys and ids have the same order, so a page of keys is a range of ids.
-            let last = listing.objects.iter().rev().find_map(|object| document(&object.key));
-            let to = if listing.next.is_some() { last.unwrap_or(from) } else { Uuid::max() };
-            let kept = {
+            let place = match &page {
+                Some(token) => From::Page(token),
+                None if from.is_nil() => From::Start,
+                None => From::Behind(&behind),
+            };
+            let listing = self.objects.list(&prefix, &place).await?;
+            let bare = from.is_nil() && page.is_none() && listing.objects.is_empty() && listing.next.is_none();
+            let mut objects: Vec<Listed> = std::mem::take(&mut held);
+            objects.extend(listing.objects);
+            let to = match listing.next {
+                Some(_) => hold_back(&mut objects, &mut held).unwrap_or(from),
+                None => Uuid::max(),
+            };
+            let done = self.compare_range(tenant, &objects, (from, to), bare, report).await?;
+            let reached = (listing.next.is_some() || !done).then_some(if done { to } else { from });
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::reach(&tx, reached)).await?;
+            match listing.next {
+                Some(next) if done => (page, from) = (Some(next), to),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Documents behind `from`, up to `to`, in as many pieces as there are pages of rows; false when time ran out.
+    async fn compare_range(
+        &self,
+        tenant: TenantId,
+        mut objects: &[Listed],
+        (mut from, to): (Uuid, Uuid),
+        bare: bool,
+        report: &mut SweepReport,
+    ) -> Result<bool> {
+        loop {
+            let (kept, upper) = {
                 let tx = self.app.db.tenant(tenant).await?;
                 tx.finish(store::sweep::between(&tx, from, to)).await?
             };
-            for difference in compare(&listing.objects, &kept) {
+            let beyond = |object: &Listed| document(&object.key).is_some_and(|id| id > upper);
+            let (here, later) = objects.split_at(objects.iter().position(beyond).unwrap_or(objects.len()));
+            for difference in compare(here, &kept, bare) {
                 if self.late() {
-                    return Ok(());
+                    return Ok(false);
                 }
-                match difference {
-                    Difference::Vanished(documents) => {
-                        tracing::error!(tenant = %tenant.uuid(), documents, "ingest.sweep found nothing of a tenant in the bucket: is it the right one?");
-                    }
-                    Difference::Orphan(key) => {
-                        tracing::warn!(key, "ingest.sweep found an object without a document");
-                        report.orphans += 1;
-                    }
-                    Difference::Look(id) => {
-                        report.looked += 1;
-                        super::settled(self.look(tenant, id, Source::Sweep).await);
-                    }
-                }
+                self.mend(tenant, difference, report).await;
             }
-            match listing.next {
-                Some(next) => (page, from) = (Some(next), to),
-                None => return Ok(()),
+            if upper == to {
+                return Ok(true);
+            }
+            (objects, from) = (later, upper);
+        }
+    }
+
+    async fn mend(&self, tenant: TenantId, difference: Difference, report: &mut SweepReport) {
+        match difference {
+            Difference::Vanished(documents) => {
+                tracing::error!(tenant = %tenant.uuid(), documents, "ingest.sweep found nothing of a tenant in the bucket: is it the right one?");
+            }
+            Difference::Orphan(key) => {
+                tracing::warn!(key, "ingest.sweep found an object without a document");
+                report.orphans += 1;
+            }
+            Difference::Look(id) => {
+                report.looked += 1;
+                super::due::settled(self.look(tenant, id, Source::Sweep).await);
             }
         }
     }
@@ -125,12 +187,111 @@ impl Ingest {
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::purgeable(&tx)).await?
         };
-        for (id, key) in dead {
-            self.objects.delete(&key).await?;
+        for id in dead {
+            failpoint(failpoint::BEFORE_PURGE);
+            // Every version, and whatever else came to lie there.
+            let prefix = format!("t/{}/{}/", tenant.uuid().simple(), id.simple());
+            loop {
+                let listing = self.objects.list(&prefix, &From::Start).await?;
+                for object in &listing.objects {
+                    self.objects.delete(&object.key).await?;
+                }
+                if listing.next.is_none() {
+                    break;
+                }
+            }
+            failpoint(failpoint::AFTER_BYTES);
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::remove(&tx, id)).await?;
+            failpoint(failpoint::AFTER_PURGE);
             report.purged += 1;
         }
         Ok(())
+    }
+
+    /// Versions beyond those that are kept. Two versions may share their bytes, which go with the last of them.
+    async fn drop_versions(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
+        let surplus = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::surplus(&tx)).await?
+        };
+        for (document, version) in surplus {
+            let sole = {
+                let tx = self.app.db.tenant(tenant).await?;
+                tx.finish(store::sweep::sole_key(&tx, document, version)).await?
+            };
+            if let Some(key) = sole {
+                self.objects.delete(&key).await?;
+            }
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::drop_version(&tx, document, version)).await?;
+            report.dropped += 1;
+        }
+        Ok(())
+    }
+
+    /// Uploads that never came, each looked for once more: an event that was lost is no reason to forget bytes.
+    async fn forget_uploads(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
+        let overdue = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::overdue(&tx)).await?
+        };
+        for document in overdue {
+            if self.late() {
+                return Ok(());
+            }
+            if self.look(tenant, document, Source::Sweep).await? == Outcome::Waiting {
+                let tx = self.app.db.tenant(tenant).await?;
+                report.forgotten += usize::from(tx.finish(store::sweep::forget_upload(&tx, document)).await?);
+            }
+        }
+        let stale = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::unreceived(&tx)).await?
+        };
+        for (document, version, key) in stale {
+            let tx = match self.objects.head(&key).await? {
+                // Late, and behind a newer one: kept like any other that was overtaken.
+                Some(_) => {
+                    let tx = self.app.db.tenant(tenant).await?;
+                    tx.finish(store::sweep::receive(&tx, document, version)).await?;
+                    continue;
+                }
+                None => self.app.db.tenant(tenant).await?,
+            };
+            tx.finish(store::sweep::drop_version(&tx, document, version)).await?;
+            report.forgotten += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The last document of a page may go on in the next one: its objects wait for that, and the range ends before it.
+fn hold_back(objects: &mut Vec<Listed>, held: &mut Vec<Listed>) -> Option<Uuid> {
+    let last = objects.iter().rev().find_map(|object| document(&object.key))?;
+    let at = objects.iter().position(|object| document(&object.key) == Some(last))?;
+    *held = objects.split_off(at);
+    Some(Uuid::from_u128(last.as_u128().saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_document_of_a_page_waits_for_the_next_page() {
+        let key = |id: u128, version: i32| {
+            format!("t/{}/{}/{version}", Uuid::from_u128(1).simple(), Uuid::from_u128(id).simple())
+        };
+        let object = |key: String| Listed { key, etag: "a".to_owned() };
+        let stray = format!("t/{}/x", Uuid::from_u128(1).simple());
+        let mut objects: Vec<Listed> =
+            [key(5, 1), key(7, 1), key(7, 10), key(7, 2), stray].into_iter().map(object).collect();
+        let mut held = Vec::new();
+        assert_eq!(hold_back(&mut objects, &mut held), Some(Uuid::from_u128(6)));
+        assert_eq!((objects.len(), held.len()), (1, 4));
+        let (mut none, mut strays) = (Vec::new(), vec![object("t/x/y".to_owned())]);
+        assert_eq!(hold_back(&mut strays, &mut none), None);
+        assert_eq!((strays.len(), none.len()), (1, 0));
     }
 }

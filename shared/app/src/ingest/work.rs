@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::build::{self, Stop};
 use super::decide::{Decision, MOST_ATTEMPTS, decide};
-use super::store::{self, Claim, Found};
+use super::failpoint::{self, failpoint};
+use super::sandbox::STALLED;
+use super::store::{self, Claim, Found, Lease};
 use super::{Ingest, Source};
 use crate::auth::TenantId;
 use crate::documents;
@@ -46,11 +48,18 @@ impl Ingest {
                 tx.finish(store::find(&tx, document)).await?
             };
             let Some(found) = found else { return Ok(Outcome::Unknown) };
+            if found.pending {
+                match documents::arrive(&self.app, &self.objects, tenant, document).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => return Err(self.put_off(&found, source, error).await),
+                }
+            }
             let head = match self.objects.head(&found.key).await {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(&found, source, error).await),
             };
-            let outcome = match (decide(&found.state, head.as_ref(), self.app.limits.upload_bytes), &head) {
+            let outcome = match (decide(&found.state, head.as_ref(), self.most(&found)), &head) {
                 (Decision::Build, Some(head)) => match self.build(&found, head).await {
                     Err(Stop::Changed) => continue,
                     Err(Stop::Fenced) => Outcome::Fenced,
@@ -60,7 +69,9 @@ impl Ingest {
                 },
                 (decision, head) => self.settle(&found, decision, head.as_ref()).await?,
             };
+            failpoint(failpoint::BEFORE_CONSUME);
             self.consume(&found, outcome, source).await?;
+            failpoint(failpoint::AFTER_CONSUME);
             tracing::info!(tenant = %tenant.uuid(), %document, ?outcome, "ingest.document looked at");
             return Ok(outcome);
         }
@@ -73,15 +84,19 @@ impl Ingest {
         let later = async {
             self.hint(found.tenant, &found.key, source, PAUSES[1]).await?;
             if found.state.leased {
-                return Ok(false);
+                return Ok(());
             }
             let tx = self.app.db.tenant(found.tenant).await?;
-            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await
+            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await.map(|_| ())
         };
         if let Err(cause) = later.await {
             tracing::warn!(document = %found.document, ?cause, "ingest.document could not be put off; its lease runs out instead");
         }
         error
+    }
+
+    fn most(&self, found: &Found) -> u64 {
+        self.app.limits.file_bytes(&found.filename, found.content_type.as_deref())
     }
 
     /// Everything that needs no bytes.
@@ -91,7 +106,10 @@ impl Ingest {
             Decision::Nothing | Decision::Build => return Ok(Outcome::Nothing),
             Decision::Busy => return Ok(Outcome::Busy),
             Decision::Tombstone => {
-                return match documents::delete(&self.app, found.tenant, found.document).await {
+                failpoint(failpoint::BEFORE_TOMBSTONE);
+                let deleted = documents::delete(&self.app, found.tenant, found.document).await;
+                failpoint(failpoint::AFTER_TOMBSTONE);
+                return match deleted {
                     Err(error) if error.kind != Kind::NotFound => Err(error),
                     _ => Ok(Outcome::Deleted),
                 };
@@ -101,9 +119,9 @@ impl Ingest {
                 tx.finish(store::wait(&tx, found.document, found.epoch)).await?;
                 return Ok(Outcome::Waiting);
             }
-            Decision::TooLarge => build::too_large(self.app.limits.upload_bytes),
+            Decision::TooLarge => build::too_large(self.most(found)),
             Decision::GiveUp => Error::new(
-                Kind::Document("ingest_stalled"),
+                Kind::Document(STALLED),
                 format!("Reading the document was begun {MOST_ATTEMPTS} times and never ended."),
             )
             .hint("Simplify or split the document and upload it again, or complete the upload again to retry."),
@@ -121,61 +139,67 @@ impl Ingest {
             Outcome::Busy => self.hint(found.tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
             Outcome::Paused => self.hint(found.tenant, &found.key, source, 0).await.map(|_| ()),
             _ => {
-                let Some(hint) = found.hint else { return Ok(()) };
+                if found.hints.is_empty() {
+                    return Ok(());
+                }
                 let tx = self.app.db.tenant(found.tenant).await?;
-                tx.finish(store::consume_hint(&tx, hint)).await
+                tx.finish(store::consume_hints(&tx, &found.hints)).await
             }
         }
     }
 
     /// Takes the lease, builds, and says in the row how it ended.
     async fn build(&self, found: &Found, head: &Head) -> Result<Outcome, Stop> {
-        let size = i64::try_from(head.size).map_err(Error::internal)?;
         let seconds = self.settings.lease_seconds;
-        let claim = Claim {
-            document: found.document,
-            epoch: found.epoch,
-            owner: self.app.clock.uuid(),
-            seconds,
-            etag: &head.etag,
-            size,
-        };
+        let claim = Claim { document: found.document, epoch: found.epoch, owner: self.app.clock.uuid(), seconds, head };
         let lease = {
             let tx = self.app.db.tenant(found.tenant).await?;
             tx.finish(store::lease(&tx, claim)).await?
         };
         let lease = lease.ok_or(Stop::Fenced)?;
-        let stop = match self.revision(&lease, &found.key).await {
-            Ok(()) => return Ok(Outcome::Ready),
-            Err(stop) => stop,
-        };
-        let tx = self.app.db.tenant(found.tenant).await?;
-        match stop {
-            Stop::Fenced => Err(Stop::Fenced),
-            Stop::Changed | Stop::Paused => {
-                tx.finish(store::pause(&tx, lease.document, lease.epoch, 0)).await?;
-                Err(stop)
-            }
-            Stop::Failed(error) if lasting(&error) || lease.attempts >= MOST_ATTEMPTS => {
-                tracing::info!(document = %found.document, code = error.code(), cause = ?error, "ingest.document failed");
-                let kept = tx.finish(store::fail(&tx, lease.document, lease.epoch, &lease.etag, &error)).await?;
-                if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
-            }
-            Stop::Failed(error) => {
-                let pause = PAUSES[usize::from(lease.attempts > 1)];
-                tx.finish(store::pause(&tx, lease.document, lease.epoch, pause)).await?;
-                Err(Stop::Failed(error))
+        failpoint(failpoint::AFTER_LEASE);
+        match self.revision(&lease, &found.key).await {
+            Ok(()) => Ok(Outcome::Ready),
+            Err(Stop::Fenced) => Err(Stop::Fenced),
+            Err(stop) => {
+                failpoint(failpoint::BEFORE_END);
+                let ended = self.stopped(&lease, stop).await;
+                failpoint(failpoint::AFTER_END);
+                ended
             }
         }
+    }
+
+    /// Says in the row why a build ended without a revision, and gives the lease back.
+    async fn stopped(&self, lease: &Lease, stop: Stop) -> Result<Outcome, Stop> {
+        let tx = self.app.db.tenant(lease.tenant).await?;
+        let pause = match &stop {
+            Stop::Failed(error) if lasting(error) => None,
+            Stop::Failed(_) => Some(PAUSES[usize::from(lease.attempts > 1)]),
+            Stop::Fenced | Stop::Changed | Stop::Paused => Some(0),
+        };
+        if let Some(seconds) = pause {
+            let attempts = store::pause(&tx, lease.document, lease.epoch, seconds).await?;
+            // What was stored meanwhile is progress, after which the counting begins anew.
+            let spent = attempts.is_some_and(|attempts| attempts >= MOST_ATTEMPTS);
+            if !spent || !matches!(stop, Stop::Failed(_)) {
+                tx.commit().await?;
+                return Err(stop);
+            }
+        }
+        let Stop::Failed(error) = stop else { return Err(stop) };
+        tracing::info!(document = %lease.document, code = error.code(), cause = ?error, "ingest.document failed");
+        let kept = store::fail(&tx, lease.document, lease.epoch, &lease.head.etag, &error).await?;
+        tx.commit().await?;
+        if kept { Ok(Outcome::Failed) } else { Err(Stop::Fenced) }
     }
 }
 
 /// Whether the same bytes would fail the same way again.
 fn lasting(error: &Error) -> bool {
     match &error.kind {
-        Kind::Document(_) | Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::SpendCap | Kind::NotConfigured => {
-            true
-        }
+        Kind::Document(code) => *code != STALLED,
+        Kind::PayloadTooLarge | Kind::UnsupportedType | Kind::SpendCap | Kind::NotConfigured => true,
         Kind::Provider(_) => !error.retryable(),
         _ => false,
     }

@@ -7,11 +7,8 @@ use docent_llm::{Endpoint, SecretString, Url};
 use super::{Sealed, provider};
 use crate::App;
 use crate::auth::TenantId;
-use crate::config::{Environment, Error as Contradiction};
+use crate::config::{Environment, Error as Contradiction, OPERATOR_CAP as CAP};
 use crate::error::{Error, Kind, Result};
-
-/// Without a cap nobody is served: what a stranger may spend must be finite.
-const CAP: &str = "OPERATOR_SPEND_CAP_DAILY_USD";
 
 /// `OPENAI_API_KEY`, `MISTRAL_API_KEY` and so on, one for each known provider, where `OPERATOR_SPEND_CAP_DAILY_USD` is
 /// set; none otherwise.

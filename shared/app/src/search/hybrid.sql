@@ -11,8 +11,7 @@ with live as materialized (
   from collection_delta s
   where s.tenant_id = $1 and s.collection_id = any($2)
 ), found as materialized (
-  -- The document frequency is counted from the very rows that are scored: no statistic can be stale.
-  select p.term, p.document_id, p.revision, p.ordinal, p.tf, p.length, count(*) over (partition by p.term)::float8 as df
+  select p.term, p.document_id, p.revision, p.postings
   from posting p
   join live on live.id = p.document_id and live.revision = p.revision
   where p.tenant_id = $1 and p.term = any($3)
@@ -24,17 +23,23 @@ with live as materialized (
          ln(1 + (greatest(size.chunks, coalesce(seen.df, 0), 100) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as share
   from unnest($3) as asked (term)
   cross join size
-  left join (select term, max(df) as df from found group by term) seen on seen.term = asked.term
+  -- The document frequency is counted from the very blocks that are scored: no statistic can be stale.
+  left join (select term, sum(cardinality(postings))::float8 as df from found group by term) seen on seen.term = asked.term
 ), lexical as (
-  -- BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009, https://doi.org/10.1561/1500000019).
-  select f.document_id, f.revision, f.ordinal,
-         sum(w.idf * f.tf * 2.2 / (f.tf + 1.2 * (0.25 + 0.75 * f.length / size.mean))) as bm25,
+  -- BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009, https://doi.org/10.1561/1500000019). How the numbers
+  -- of a block are packed: migrations/0007_postings.sql.
+  select f.document_id, f.revision, one.ordinal,
+         sum(w.idf * one.tf * 2.2 / (one.tf + 1.2 * (0.25 + 0.75 * one.length / size.mean))) as bm25,
          sum(w.share) / (select sum(share) from weight) as coverage
   from found f
   join weight w on w.term = f.term
   cross join size
-  group by f.document_id, f.revision, f.ordinal
-  order by bm25 desc, f.document_id, f.ordinal
+  cross join lateral (
+    select (packed >> 32)::int4 as ordinal, ((packed >> 16) & 65535)::float8 as tf, (packed & 65535)::float8 as length
+    from unnest(f.postings) as packed
+  ) as one
+  group by f.document_id, f.revision, one.ordinal
+  order by bm25 desc, f.document_id, one.ordinal
   limit 50
 ), dense as (
   select e.document_id, e.revision, e.ordinal, 1 - e.distance as cosine
@@ -66,7 +71,7 @@ with live as materialized (
   limit $6
 )
 select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, c.span_start, c.span_end, c.heading_path,
-       d.filename, d.title, d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
+       d.filename, coalesce(d.own_title, d.title), d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
 from fused
 join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
 join document d on d.tenant_id = $1 and d.id = c.document_id

@@ -1,9 +1,7 @@
 //! What the operator sets: prices, and the most that a tenant may spend on the operator's own keys.
 
 use super::{Prices, dollars};
-use crate::config::{Environment, Error};
-
-const CAP: &str = "OPERATOR_SPEND_CAP_DAILY_USD";
+use crate::config::{Environment, Error, OPERATOR_CAP as CAP};
 
 #[derive(Clone, Debug)]
 pub struct Tariff {

@@ -1,6 +1,8 @@
 //! Publishable tokens and the visitors that they let in.
 
+use docent::auth::visitor::Visitor;
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -85,6 +87,25 @@ async fn a_publishable_token_does_nothing_else() {
     assert_eq!(ask(&page, "c", "hello", Some(PAGE)).await.code(), "forbidden");
     let secret = enter(&world.tenant_a, json!({}), PAGE).await;
     assert_eq!(secret.code(), "unauthorized", "a secret token mints no visitors");
+}
+
+#[tokio::test]
+async fn a_page_may_read_that_its_visitors_token_has_ended() {
+    let world = World::new().await;
+    let page = world.tenant_a.with_token(&publishable(&world.tenant_a).await);
+    let signer = &world.files.app.signer;
+    let (tenant, visitor) = signer.read(&token(&enter(&page, json!({}), PAGE).await)).unwrap();
+    let now = world.files.app.clock.now().as_second();
+    for (left, status) in [(1, 200), (0, 401)] {
+        let text = signer.sign(tenant, &Visitor { expires: now + left, ..visitor.clone() }).unwrap();
+        let reply = ask(&page.with_token(text.expose_secret()), "c", "hello", Some(PAGE)).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+        assert_eq!(reply.headers["access-control-allow-origin"], PAGE, "{}", reply.text());
+    }
+    let ended = signer.sign(tenant, &Visitor { expires: now, ..visitor }).unwrap();
+    let elsewhere = ask(&page.with_token(ended.expose_secret()), "c", "hello", Some("https://other.example")).await;
+    assert_eq!(elsewhere.status, 403);
+    assert!(!elsewhere.headers.contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]

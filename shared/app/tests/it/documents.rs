@@ -45,10 +45,13 @@ async fn an_upload_is_promised_exactly() {
 #[tokio::test]
 async fn what_cannot_work_is_refused_before_any_byte() {
     let world = World::new().await;
-    let limit = world.files.app.limits.upload_bytes;
+    let limit = world.files.app.limits.stream_bytes;
+    let whole = world.files.app.limits.upload_bytes;
+    assert!(whole < limit);
     for (new, status, code) in [
         (json!({ "filename": "a.txt", "size": 0 }), 422, "empty_file"),
         (json!({ "filename": "a.txt", "size": limit + 1 }), 413, "too_large"),
+        (json!({ "filename": "a.pdf", "size": whole + 1 }), 413, "too_large"),
         (json!({ "filename": "a.txt", "size": -1 }), 400, "invalid_request"),
         (json!({ "filename": "", "size": 5 }), 400, "invalid_request"),
         (json!({ "filename": "x".repeat(256), "size": 5 }), 400, "invalid_request"),

@@ -65,7 +65,7 @@ async fn worker_of_another_process() {
 #[tokio::test]
 async fn a_killed_process_leaves_enough_to_go_on_from() {
     for (point, after) in
-        [("ingest.after_first_batch", "embedding"), ("ingest.before_swap", "embedding"), ("ingest.after_swap", "ready")]
+        [("ingest.after_batch", "embedding"), ("ingest.before_swap", "embedding"), ("ingest.after_swap", "ready")]
     {
         let mut world = World::new().await;
         let client = world.tenant_a.clone();

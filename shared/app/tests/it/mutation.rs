@@ -183,7 +183,7 @@ async fn the_lint_reports_roles_rights_and_keys() {
         "alter function control.due_hints(integer) reset search_path",
         "grant execute on function control.due_hints(integer) to public",
         "create unique index stray on token (hash)",
-        "alter table posting drop constraint posting_pkey; alter table posting add primary key (term, document_id, revision, ordinal)",
+        "alter table posting drop constraint posting_pkey; alter table posting add primary key (term, document_id, revision, first_ordinal)",
         "alter policy operator on bot to docent_app",
     ] {
         admin.batch_execute(&format!("begin; {breaks}")).await.unwrap();

@@ -45,6 +45,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/documents/{id}"),
     ("DELETE", "/api/documents/{id}"),
     ("GET", "/api/documents/{id}/events"),
+    ("PATCH", "/api/documents/{id}"),
+    ("GET", "/api/documents/{id}/versions"),
+    ("POST", "/api/documents/{id}/restore"),
+    ("POST", "/api/documents/{id}/redrive"),
+    ("GET", "/api/collections"),
+    ("POST", "/api/collections"),
     ("POST", "/api/ingest"),
     ("GET", "/api/ingest/sweep"),
     ("POST", "/api/ingest/sweep"),
@@ -234,7 +240,12 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
     let body = match (method, route) {
         ("POST", "/api/upload") => {
             let name = format!("{}.txt", word(dice, victim));
-            json!({ "filename": name, "size": 1 + dice.below(5000), "contentType": "text/plain" })
+            let policy = dice.pick(&["keep", "skip", "replace", "version"]);
+            let mut new = json!({ "filename": name, "size": 1 + dice.below(5000), "contentType": "text/plain", "onDuplicate": policy });
+            if dice.percent(20) {
+                new["collectionId"] = json!(dice.pick(&victim.others));
+            }
+            new
         }
         ("POST" | "PATCH", "/api/bots" | "/api/bots/{id}") => {
             let collections = if dice.percent(50) { vec![*dice.pick(&victim.others)] } else { vec![] };
@@ -244,6 +255,11 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
             }
             bot
         }
+        ("PATCH", "/api/documents/{id}") => {
+            json!({ "title": word(dice, victim), "collectionId": dice.pick(&victim.others), "metadata": { "of": word(dice, victim) } })
+        }
+        ("POST", "/api/documents/{id}/restore") => json!({ "version": 1 + dice.below(3) }),
+        ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
         ("POST", "/api/tokens") if dice.percent(50) => {
             json!({ "name": word(dice, victim), "publishable": true, "origins": [PAGE], "bot": foreign_bot })
         }

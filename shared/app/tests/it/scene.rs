@@ -1,6 +1,8 @@
 //! One tenant acts and the other is only there: every statement of the product runs as the first, with the second one's
 //! rows beside it, and whatever becomes visible or changes of the second is a leak.
 
+mod versions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +30,8 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 10] =
-    ["tokens", "visitors", "keys", "bots", "documents", "ingestion", "model", "chat", "spending", "sweep"];
+pub const STEPS: [&str; 11] =
+    ["tokens", "visitors", "keys", "bots", "documents", "versions", "ingestion", "model", "chat", "spending", "sweep"];
 
 /// The passive tenant has a cap, has spent, and has something reserved.
 const SPENDS: [&str; 3] = [
@@ -126,6 +128,7 @@ impl Scene {
             "keys" => self.keys().await,
             "bots" => self.bots().await,
             "documents" => self.documents().await,
+            "versions" => self.versions().await,
             "ingestion" => self.ingestion().await,
             "model" => self.model().await,
             "chat" => self.chat().await,
@@ -330,7 +333,7 @@ impl Scene {
         self.send("DELETE", &format!("/api/documents/{own}"), None).await;
         self.upload("never.txt", b"").await;
         let tenant = self.population.members[ACTOR].tenant().uuid();
-        for table in ["document", "ingest_event"] {
+        for table in ["document", "ingest_event", "document_version"] {
             let sql = format!("update {table} set created_at = now() - interval '2 days' where tenant_id = $1");
             self.admin.execute(&sql, &[&tenant]).await.unwrap();
         }
@@ -418,7 +421,12 @@ impl Scene {
         let tenant = actor.tenant().uuid();
         let talk = format!("talk-{}", handle(PASSIVE));
         let kept: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&tenant, &actor.documents];
-        self.admin.execute("delete from document where tenant_id = $1 and id <> all($2)", kept).await.unwrap();
+        for sql in [
+            "delete from document where tenant_id = $1 and id <> all($2)",
+            "delete from posting where tenant_id = $1 and document_id <> all($2)",
+        ] {
+            self.admin.execute(sql, kept).await.unwrap();
+        }
         let kept: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&tenant, &talk];
         self.admin.execute("delete from conversation where tenant_id = $1 and client_id = $2", kept).await.unwrap();
         for sql in [
@@ -430,6 +438,7 @@ impl Scene {
             "delete from spend_cap where tenant_id = $1",
             "delete from provider_key where tenant_id = $1 and provider = 'acme'",
             "delete from bot where tenant_id = $1 and name = 'scene'",
+            "delete from collection where tenant_id = $1 and name = 'scene'",
             "delete from token where tenant_id = $1 and name = 'scene'",
             "update tenant set swept_at = null where tenant_id = $1",
         ] {

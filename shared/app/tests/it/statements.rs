@@ -11,6 +11,7 @@ pub const TABLES: &[&str] = &[
     "collection_delta",
     "conversation",
     "document",
+    "document_version",
     "embedding",
     "embedding_cache",
     "idempotency",

@@ -112,8 +112,70 @@ async fn uploads_that_never_came_are_forgotten() {
     let new = json!({ "filename": "a.txt", "size": 5 });
     world.tenant_a.post("/api/upload", new.clone()).await;
     let admin = world.admin().await;
-    admin.batch_execute("update document set created_at = now() - interval '2 days'").await.unwrap();
+    admin.batch_execute("update document set created_at = now() - interval '2 days'; update document_version set created_at = now() - interval '2 days'").await.unwrap();
     world.tenant_a.post("/api/upload", new).await;
     assert_eq!(world.files.ingest.sweep().await.unwrap().forgotten, 1);
     assert_eq!(world.tenant_a.get("/api/documents").await.json()["documents"].as_array().unwrap().len(), 1);
+}
+
+/// The statement's rows are read in pages: one behind 5,000 others is no stranger.
+#[tokio::test]
+async fn more_documents_than_one_page_of_rows_are_compared() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let admin = world.admin().await;
+    let sql = "insert into document (tenant_id, id, collection_id, filename, declared_size, object_key)
+               select $1, ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, c.id, 'n.txt', 1, 'n'
+               from generate_series(1, 5000) n, collection c where c.tenant_id = $1";
+    admin.execute(sql, &[&client.tenant.uuid()]).await.unwrap();
+    let id = world.upload(&client, "moon.txt", TEXT).await;
+    world.take_events().await;
+    let report = world.files.ingest.sweep().await.unwrap();
+    assert_eq!((report.looked, report.orphans), (1, 0), "{report:?}");
+    assert_eq!(document(&client, &id).await["status"], "ready");
+}
+
+#[tokio::test]
+async fn a_comparison_that_ran_out_of_time_goes_on_where_it_stopped() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let ids = [world.upload(&client, "a.txt", TEXT).await, world.upload(&client, "b.txt", TEXT).await];
+    world.take_events().await;
+    let hurried = world.files.ingest.clone().within(std::time::Duration::ZERO);
+    assert_eq!(hurried.sweep().await.unwrap().looked, 0);
+    let admin = world.admin().await;
+    let reached: Uuid = ids[0].parse().unwrap();
+    admin.execute("update tenant set swept_to = $1", &[&reached]).await.unwrap();
+    assert_eq!(world.files.ingest.sweep().await.unwrap().looked, 1, "only what lies behind");
+    assert_eq!(document(&client, &ids[0]).await["status"], "uploading");
+    assert_eq!(document(&client, &ids[1]).await["status"], "ready");
+    assert_eq!(world.files.ingest.sweep().await.unwrap().looked, 1, "and then from the beginning again");
+    assert_eq!(document(&client, &ids[0]).await["status"], "ready");
+}
+
+/// A day of lost events is no reason to forget bytes that are there.
+#[tokio::test]
+async fn an_upload_that_came_unheard_is_not_forgotten() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = world.upload(&client, "moon.txt", TEXT).await;
+    world.take_events().await;
+    let admin = world.admin().await;
+    admin.batch_execute("update document set created_at = now() - interval '2 days'; update document_version set created_at = now() - interval '2 days'").await.unwrap();
+    // The comparison does not come to it in time; the clean-up does.
+    admin.batch_execute("update tenant set swept_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'").await.unwrap();
+    assert_eq!(world.files.ingest.sweep().await.unwrap().forgotten, 0);
+    assert_eq!(document(&client, &id).await["status"], "ready");
+}
+
+#[tokio::test]
+async fn addresses_without_anything_outstanding_are_forgotten_once_a_sweep() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let sql = "insert into control.address_bucket (address, arrival) values
+               (decode(md5('a'), 'hex'), now() - interval '1 minute'), (decode(md5('b'), 'hex'), now() + interval '1 hour')";
+    admin.batch_execute(sql).await.unwrap();
+    assert_eq!(world.files.ingest.sweep().await.unwrap().addresses, 1);
+    assert_eq!(count(&admin, "select count(*) from control.address_bucket").await, 1);
+    assert_eq!(world.files.ingest.sweep().await.unwrap().addresses, 0);
 }

@@ -240,6 +240,10 @@ impl Client {
         Client { router: router.clone(), token: Some(token.expose_secret().to_owned()), tenant }
     }
 
+    pub fn new(router: &Router, token: &str, tenant: TenantId) -> Client {
+        Client { router: router.clone(), token: Some(token.to_owned()), tenant }
+    }
+
     pub fn with_token(&self, token: &str) -> Client {
         Client { token: Some(token.to_owned()), ..self.clone() }
     }

@@ -1,6 +1,6 @@
 //! Embeddings: order, batches, and vectors that nobody should store.
 
-use docent_llm::{Dialect, Embeddings, Error};
+use docent_llm::{Dialect, Embeddings, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::server::{Then, cassette, endpoint, json as answer_json, replay, serve, transport};
@@ -89,4 +89,72 @@ async fn vectors_that_nobody_should_store_are_refused() {
     let cut = answer_json(200, r#"{"data":[]}"#);
     let cut = String::from_utf8(cut).unwrap().replace("\r\n\r\n", "\r\ncontent-length: 500\r\n\r\n");
     assert_eq!(embed(Dialect::OpenAi, cut.as_bytes(), 2).await.unwrap_err().code(), "upstream_truncated");
+}
+
+/// As the providers word it: half of such a request may be welcome, and waiting does not help.
+#[tokio::test]
+async fn what_is_too_much_at_once_is_told_apart() {
+    let large = [
+        (
+            400,
+            r#"{"error":{"message":"Requested 313102 tokens, max 300000 tokens per request","type":"max_tokens_per_request","param":null,"code":"max_tokens_per_request"}}"#,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 8192 tokens","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}}"#,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Request too large for text-embedding-3-small on tokens per min (TPM): Limit 150000, Requested 297000.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#,
+        ),
+        (
+            400,
+            r#"{"object":"error","message":"Too many tokens in batch. Max is 16384 got 17555","type":"invalid_request_error","param":null,"code":null}"#,
+        ),
+        (
+            400,
+            r#"{"object":"error","message":"Too many inputs in request, split into more batches.","type":"invalid_request_prompt","code":"3210"}"#,
+        ),
+        (
+            400,
+            r#"{"detail":"Request to model 'voyage-3' failed. The max allowed tokens per submitted batch is 120000."}"#,
+        ),
+        (400, r#"{"message":"invalid request: total number of texts must be at most 96"}"#),
+        (
+            400,
+            r#"[{"error":{"code":400,"message":"at most 100 requests can be in one batch","status":"INVALID_ARGUMENT"}}]"#,
+        ),
+        (413, "{}"),
+    ];
+    for (status, body) in large {
+        let error = embed(Dialect::OpenAi, &answer_json(status, body), 2).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.code(), error.retryable()),
+            (ErrorKind::TooLarge, "provider_rejected", false),
+            "{body}"
+        );
+    }
+    for (status, body, code) in [
+        (
+            400,
+            r#"{"error":{"message":"Invalid model","type":"invalid_request_error","code":null}}"#,
+            "provider_rejected",
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            "provider_rate_limited",
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You exceeded your current quota, too large a bill","code":"insufficient_quota"}}"#,
+            "provider_quota",
+        ),
+        (401, r#"{"error":{"message":"Incorrect API key: too long","code":"invalid_api_key"}}"#, "provider_auth"),
+        (503, r#"{"message":"too large a queue"}"#, "provider_unavailable"),
+    ] {
+        let error = embed(Dialect::OpenAi, &answer_json(status, body), 2).await.unwrap_err();
+        assert_eq!(error.code(), code, "{body}");
+        assert_ne!(error.kind(), ErrorKind::TooLarge, "{body}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join4;
+use pgvector::Vector;
 
 use super::Lease;
 use crate::db::{Param, TenantTx};
@@ -10,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::ingest::batch::Batch;
 
 /// What the cache has of these inputs. The lexical hash is cheaper than its own look-up.
-pub async fn cached(tx: &TenantTx, model: &str, hashes: &Vec<Vec<u8>>) -> Result<HashMap<Vec<u8>, Vec<f32>>> {
+pub async fn cached(tx: &TenantTx, model: &str, hashes: &Vec<Vec<u8>>) -> Result<HashMap<Vec<u8>, Vector>> {
     if model == docent_text::hash::MODEL {
         return Ok(HashMap::new());
     }
-    let sql = "select c.input_hash, c.vector::real[] from embedding_cache c
+    let sql = "select c.input_hash, c.vector from embedding_cache c
                where c.tenant_id = $1 and c.model = $2 and c.input_hash = any($3)";
     let rows = tx.query(sql, &[&model, hashes]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -49,63 +50,91 @@ async fn checkpoint(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<bool>
 }
 
 async fn chunks(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
+    // An array of arrays would have to be rectangular: each row's headings come as the text of an array of their own.
     let sql = "insert into chunk (tenant_id, document_id, revision, ordinal, text, page_first, page_last,
                  span_start, span_end, heading_path, tokens)
-               select $1, $2, $3, r.ordinal, r.text, r.page_first, r.page_last, r.span_start, r.span_end, r.heading_path, r.tokens
-               from jsonb_to_recordset($4) as r (ordinal int4, text text, page_first int4, page_last int4,
-                 span_start int8, span_end int8, heading_path text[], tokens int4)";
-    let rows = batch.rows.iter().map(|row| {
-        serde_json::json!({
-            "ordinal": row.ordinal, "text": row.text, "page_first": row.page_first, "page_last": row.page_last,
-            "span_start": row.span.0, "span_end": row.span.1, "heading_path": row.heading_path, "tokens": row.tokens,
-        })
-    });
-    let rows = serde_json::Value::Array(rows.collect());
-    tx.execute(sql, &[&lease.document, &lease.revision, &rows]).await.map(|_| ())
-}
-
-/// All vectors travel as one flat array of floats, cut into slices by the server.
-async fn embeddings(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
-    let sql = "insert into embedding (tenant_id, model, document_id, revision, ordinal, vector)
-               select $1, $2, $3, $4, o.ordinal, ($6[((o.place - 1) * $7 + 1)::int4 : (o.place * $7)::int4])::vector
-               from unnest($5) with ordinality as o (ordinal, place)";
-    let ordinals: Vec<i32> = batch.rows.iter().map(|row| row.ordinal).collect();
-    let flat: Vec<f32> = batch.vectors.concat();
-    let params: &[&dyn Param] =
-        &[&lease.embedding_model, &lease.document, &lease.revision, &ordinals, &flat, &dimensions(batch)];
+               select $1, $2, $3, r.ordinal, r.text, r.page_first, r.page_last, r.span_start, r.span_end,
+                      r.heading_path::text[], r.tokens
+               from unnest($4, $5, $6, $7, $8, $9, $10, $11)
+                 as r (ordinal, text, page_first, page_last, span_start, span_end, heading_path, tokens)";
+    let rows = &batch.rows;
+    let ordinals: Vec<i32> = ordinals(batch);
+    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    let pages: [Vec<Option<i32>>; 2] =
+        [rows.iter().map(|row| row.page_first).collect(), rows.iter().map(|row| row.page_last).collect()];
+    let spans: [Vec<i64>; 2] =
+        [rows.iter().map(|row| row.span.0).collect(), rows.iter().map(|row| row.span.1).collect()];
+    let headings: Vec<String> = rows.iter().map(|row| array_text(&row.heading_path)).collect();
+    let tokens: Vec<i32> = rows.iter().map(|row| row.tokens).collect();
+    let params: &[&dyn Param] = &[
+        &lease.document,
+        &lease.revision,
+        &ordinals,
+        &texts,
+        &pages[0],
+        &pages[1],
+        &spans[0],
+        &spans[1],
+        &headings,
+        &tokens,
+    ];
     tx.execute(sql, params).await.map(|_| ())
 }
 
-async fn postings(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
-    let sql = "insert into posting (tenant_id, term, document_id, revision, ordinal, tf, length)
-               select $1, p.term, $2, $3, p.ordinal, p.tf, p.length
-               from unnest($4, $5, $6, $7) as p (term, ordinal, tf, length)";
-    let (mut terms, mut ordinals, mut counts, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for row in &batch.rows {
-        for (term, count) in &row.terms.counts {
-            terms.push(term.clone());
-            ordinals.push(row.ordinal);
-            counts.push(i32::try_from(*count).unwrap_or(i32::MAX));
-            lengths.push(i32::try_from(row.terms.length).unwrap_or(i32::MAX));
-        }
-    }
-    tx.execute(sql, &[&lease.document, &lease.revision, &terms, &ordinals, &counts, &lengths]).await.map(|_| ())
+/// A `text[]` as Postgres reads it: <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>.
+fn array_text(elements: &[String]) -> String {
+    let quoted = elements.iter().map(|element| {
+        let escaped = element.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{escaped}\"")
+    });
+    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
+async fn embeddings(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
+    let sql = "insert into embedding (tenant_id, model, document_id, revision, ordinal, vector)
+               select $1, $2, $3, $4, o.ordinal, o.vector from unnest($5, $6) as o (ordinal, vector)";
+    let vectors: Vec<&Vector> = batch.vectors().collect();
+    let params: &[&dyn Param] = &[&lease.embedding_model, &lease.document, &lease.revision, &ordinals(batch), &vectors];
+    tx.execute(sql, params).await.map(|_| ())
+}
+
+/// All blocks travel as one flat array of postings, cut into slices by the server.
+async fn postings(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
+    let sql = "insert into posting (tenant_id, term, document_id, revision, first_ordinal, postings)
+               select $1, p.term, $2, $3, ($7[p.first] >> 32)::int4, $7[p.first : p.last]
+               from unnest($4, $5, $6) as p (term, first, last)";
+    let (mut terms, mut firsts, mut lasts, mut flat) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (term, mut block) in batch.postings() {
+        terms.push(term);
+        firsts.push(place(flat.len() + 1)?);
+        flat.append(&mut block);
+        lasts.push(place(flat.len())?);
+    }
+    tx.execute(sql, &[&lease.document, &lease.revision, &terms, &firsts, &lasts, &flat]).await.map(|_| ())
+}
+
+fn place(number: usize) -> Result<i32> {
+    i32::try_from(number).map_err(Error::internal)
+}
+
+/// The vectors are there already, beside their chunks: they do not travel twice.
 async fn remember(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
     if lease.embedding_model == docent_text::hash::MODEL || batch.fresh.is_empty() {
         return Ok(());
     }
     let sql = "insert into embedding_cache (tenant_id, model, input_hash, vector)
-               select $1, $2, h.input_hash, ($4[((h.place - 1) * $5 + 1)::int4 : (h.place * $5)::int4])::vector
-               from unnest($3) with ordinality as h (input_hash, place)
+               select $1, $2, h.input_hash, e.vector
+               from unnest($5, $6) as h (input_hash, ordinal)
+               join embedding e on e.tenant_id = $1 and e.document_id = $3 and e.revision = $4 and e.ordinal = h.ordinal
+                               and e.model = $2
                on conflict do nothing";
     let hashes: Vec<Vec<u8>> = batch.fresh.keys().cloned().collect();
-    let vectors = batch.fresh.values().filter_map(|place| batch.vectors.get(*place));
-    let flat: Vec<f32> = vectors.flatten().copied().collect();
-    tx.execute(sql, &[&lease.embedding_model, &hashes, &flat, &dimensions(batch)]).await.map(|_| ())
+    let rows = batch.fresh.values().filter_map(|place| batch.rows.get(*place));
+    let ordinals: Vec<i32> = rows.map(|row| row.ordinal).collect();
+    let params: &[&dyn Param] = &[&lease.embedding_model, &lease.document, &lease.revision, &hashes, &ordinals];
+    tx.execute(sql, params).await.map(|_| ())
 }
 
-fn dimensions(batch: &Batch) -> i64 {
-    batch.vectors.first().map_or(0, |vector| vector.len() as i64)
+fn ordinals(batch: &Batch) -> Vec<i32> {
+    batch.rows.iter().map(|row| row.ordinal).collect()
 }

@@ -13,18 +13,23 @@ use crate::auth::TenantId;
 use crate::db::{Param, TenantTx};
 use crate::documents::Status;
 use crate::error::{Error, Result};
+use crate::objects::Head;
 
 /// A document's row as a worker reads it before it decides.
 pub struct Found {
     pub tenant: TenantId,
     pub document: Uuid,
     pub key: String,
+    pub filename: String,
+    pub content_type: Option<String>,
     pub state: State,
     pub epoch: i64,
     /// Seconds until the running lease or pause is over.
     pub wait: i32,
-    /// The hint that waits for this key; what is consumed at the end is this one and none that comes later.
-    pub hint: Option<Uuid>,
+    /// A newer version may have come.
+    pub pending: bool,
+    /// The hints that wait for this document; what is consumed at the end are these and none that come later.
+    pub hints: Vec<Uuid>,
 }
 
 /// The right to build one revision, until somebody takes the next epoch.
@@ -34,7 +39,8 @@ pub struct Lease {
     pub document: Uuid,
     pub epoch: i64,
     pub seconds: i32,
-    pub etag: String,
+    /// What the bucket held when the lease was taken, and what the revision is made of.
+    pub head: Head,
     pub revision: i32,
     pub attempts: i32,
     pub filename: String,
@@ -48,7 +54,11 @@ pub async fn find(tx: &TenantTx, document: Uuid) -> Result<Option<Found>> {
     let sql = "select d.object_key, case when d.deleted_at is null then d.status else 'deleted' end, d.current_etag,
                  d.built_etag, d.attempts, coalesce(d.lease_until > now(), false), d.epoch,
                  coalesce(ceil(extract(epoch from d.lease_until - now())), 0)::int4,
-                 (select e.id from ingest_event e where e.tenant_id = $1 and e.object_key = d.object_key)
+                 array(select e.id from ingest_event e
+                       where e.tenant_id = $1 and (e.object_key = d.object_key or e.document_id = d.id)),
+                 exists (select from document_version v
+                         where v.tenant_id = $1 and v.document_id = d.id and v.version > d.version),
+                 d.filename, d.content_type
                from document d where d.tenant_id = $1 and d.id = $2";
     Ok(tx.query_opt(sql, &[&document]).await?.map(|row| found(tx.tenant(), document, &row)))
 }
@@ -59,6 +69,8 @@ fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
         tenant,
         document,
         key: row.get(0),
+        filename: row.get(10),
+        content_type: row.get(11),
         state: State {
             status,
             current_etag: row.get(2),
@@ -68,7 +80,8 @@ fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
         },
         epoch: row.get(6),
         wait: row.get(7),
-        hint: row.get(8),
+        hints: row.get(8),
+        pending: row.get(9),
     }
 }
 
@@ -78,22 +91,23 @@ pub struct Claim<'a> {
     pub epoch: i64,
     pub owner: Uuid,
     pub seconds: i32,
-    pub etag: &'a str,
-    pub size: i64,
+    pub head: &'a Head,
 }
 
 /// Takes the next epoch. The same bytes go on with the revision that was begun; others begin the next one.
 /// `None`: somebody was quicker, or the document is gone.
 pub async fn lease(tx: &TenantTx, claim: Claim<'_>) -> Result<Option<Lease>> {
-    let Claim { document, epoch, owner, seconds, etag, size } = claim;
-    let rows =
-        tx.query(include_str!("lease.sql"), &[&document, &epoch, &owner, &f64::from(seconds), &etag, &size]).await?;
+    let Claim { document, epoch, owner, seconds, head } = claim;
+    let size = i64::try_from(head.size).map_err(Error::internal)?;
+    let rows = tx
+        .query(include_str!("lease.sql"), &[&document, &epoch, &owner, &f64::from(seconds), &head.etag, &size])
+        .await?;
     Ok(rows.first().map(|row| Lease {
         tenant: tx.tenant(),
         document,
         epoch: row.get(0),
         seconds,
-        etag: etag.to_owned(),
+        head: head.clone(),
         revision: row.get(1),
         attempts: row.get(2),
         filename: row.get(3),
@@ -151,28 +165,30 @@ async fn clear(tx: &TenantTx, document: Uuid, revision: i32) -> Result<()> {
 /// Shows the new revision to readers, and only a whole one. False: fenced, or not whole.
 pub async fn swap(tx: &TenantTx, lease: &Lease) -> Result<bool> {
     let (chunks, length) = lease.current;
-    let params: &[&dyn Param] = &[&lease.document, &lease.epoch, &lease.etag, &chunks, &length];
+    let params: &[&dyn Param] = &[&lease.document, &lease.epoch, &lease.head.etag, &chunks, &length];
     Ok(tx.execute(include_str!("swap.sql"), params).await? > 0)
 }
 
-/// Ends a build without a result. The etag is kept, so that the same bytes are not tried again by themselves.
+/// Ends a build without a result. The etag is kept, so that the same bytes are not tried again by themselves. Bytes
+/// that are shown already, by a swap whose answer was lost, have not failed.
 pub async fn fail(tx: &TenantTx, document: Uuid, epoch: i64, etag: &str, error: &Error) -> Result<bool> {
     let sql =
         "update document set status = 'failed', error_code = $4, error_detail = $5, error_hint = $6, built_etag = $7,
                  lease_owner = null, lease_until = null, updated_at = now()
-               where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null returning 1";
+               where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null
+                 and not (status = 'ready' and current_etag = $7) returning 1";
     let (detail, hint) = (error.detail.as_ref(), error.hint.as_ref());
     Ok(tx.execute(sql, &[&document, &epoch, &error.code(), &detail, &hint, &etag]).await? > 0)
 }
 
 /// Gives the document back to the queue, where nobody takes it before `seconds` are over. Also postpones one that
-/// nobody could look at, which has no lease to lose.
-pub async fn pause(tx: &TenantTx, document: Uuid, epoch: i64, seconds: i32) -> Result<bool> {
+/// nobody could look at, which has no lease to lose. Gives the attempts since its last progress; `None`: fenced.
+pub async fn pause(tx: &TenantTx, document: Uuid, epoch: i64, seconds: i32) -> Result<Option<i32>> {
     let sql = "update document set status = 'queued', lease_owner = null,
                  lease_until = now() + make_interval(secs => $4), updated_at = now()
                where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null
-                 and status in ('queued', 'parsing', 'embedding') returning 1";
-    Ok(tx.execute(sql, &[&document, &epoch, &f64::from(seconds)]).await? > 0)
+                 and status in ('queued', 'parsing', 'embedding') returning attempts";
+    Ok(tx.query_opt(sql, &[&document, &epoch, &f64::from(seconds)]).await?.map(|row| row.get(0)))
 }
 
 /// The bytes are not there (yet): the document waits for its upload.
@@ -191,6 +207,6 @@ pub async fn claim_hint(tx: &TenantTx, hint: Uuid, longest: i32) -> Result<Optio
     Ok(tx.query_opt(sql, &[&hint, &f64::from(longest)]).await?.map(|row| row.get(0)))
 }
 
-pub async fn consume_hint(tx: &TenantTx, hint: Uuid) -> Result<()> {
-    tx.execute("delete from ingest_event where tenant_id = $1 and id = $2", &[&hint]).await.map(|_| ())
+pub async fn consume_hints(tx: &TenantTx, hints: &Vec<Uuid>) -> Result<()> {
+    tx.execute("delete from ingest_event where tenant_id = $1 and id = any($2)", &[hints]).await.map(|_| ())
 }

@@ -1,15 +1,20 @@
 //! Documents and hints in the database.
 
+pub mod change;
+pub mod collections;
+pub mod versions;
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Cursor, Document, Failure, Status};
-use crate::db::TenantTx;
+use super::{Cursor, Document, Failure, Filter, Status};
+use crate::db::{Param, TenantTx};
 use crate::error::Result;
 
-const COLUMNS: &str = "d.id, d.filename, d.title, d.content_type, coalesce(d.stored_size, d.declared_size),
-    case when d.deleted_at is null then d.status else 'deleted' end, d.stored_chunks, d.planned_chunks, d.pages,
-    d.error_code, d.error_detail, d.error_hint, d.created_at, d.updated_at, d.epoch";
+const COLUMNS: &str = "d.id, d.filename, coalesce(d.own_title, d.title), d.content_type,
+    coalesce(d.stored_size, d.declared_size), case when d.deleted_at is null then d.status else 'deleted' end,
+    d.stored_chunks, d.planned_chunks, d.pages, d.error_code, d.error_detail, d.error_hint, d.created_at, d.updated_at,
+    d.epoch, coalesce(d.moving_to, d.collection_id), d.metadata, d.version, d.current_version, d.source_url";
 
 fn read(row: &Row) -> Document {
     let code: Option<String> = row.get(9);
@@ -28,37 +33,19 @@ fn read(row: &Row) -> Document {
         created_at: row.get(12),
         updated_at: row.get(13),
         epoch: row.get(14),
+        collection: row.get(15),
+        metadata: row.get(16),
+        version: row.get(17),
+        current_version: row.get(18),
+        source_url: row.get(19),
     }
 }
 
-pub struct NewRow<'a> {
-    pub id: Uuid,
-    pub filename: &'a str,
-    pub content_type: Option<&'a str>,
-    pub size: i64,
-    pub key: &'a str,
-}
-
-/// Puts a document into the tenant's first collection; false when there is none. A hint that came before its row (a
-/// restored database, a replayed queue) is due at once.
-pub async fn insert(tx: &TenantTx, new: NewRow<'_>) -> Result<bool> {
-    let sql = "with placed as (
-                 insert into document (tenant_id, id, collection_id, filename, content_type, declared_size, object_key)
-                 select $1, $2, c.id, $3, $4, $5, $6
-                 from collection c where c.tenant_id = $1 order by c.created_at, c.id limit 1
-                 returning id
-               ), attached as (
-                 update ingest_event set document_id = placed.id, due_at = now(), attempts = 0
-                 from placed where ingest_event.tenant_id = $1 and ingest_event.object_key = $6
-               )
-               select 1 from placed";
-    Ok(tx.execute(sql, &[&new.id, &new.filename, &new.content_type, &new.size, &new.key]).await? > 0)
-}
-
-/// Leaves a hint and queues the document, unless it is in work or ready. Completing a failed one tries it again.
-pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<Status>> {
+/// Leaves a hint and queues the document, unless it is in work or ready. Completing a failed one tries it again. Also
+/// says whether a newer version waits for its bytes.
+pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<(Status, bool)>> {
     let sql = "with found as (
-                 select d.id, d.object_key, d.status from document d
+                 select d.id, d.object_key, d.status, d.version from document d
                  where d.tenant_id = $1 and d.id = $2 and d.deleted_at is null for update
                ), hinted as (
                  insert into ingest_event (tenant_id, id, object_key, document_id, source)
@@ -72,9 +59,12 @@ pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<Stat
                  where document.tenant_id = $1 and document.id = found.id and found.status in ('uploading', 'failed')
                  returning document.status
                )
-               select coalesce((select status from queued), found.status) from found";
+               select coalesce((select status from queued), found.status),
+                      exists (select from document_version v
+                              where v.tenant_id = $1 and v.document_id = found.id and v.version > found.version)
+               from found";
     let row = tx.query_opt(sql, &[&id, &hint]).await?;
-    Ok(row.map(|row| Status::read(row.get(0))))
+    Ok(row.map(|row| (Status::read(row.get(0)), row.get(1))))
 }
 
 /// Leaves a hint for a key of the tenant: due after `seconds`, counting one more attempt when there was one before.
@@ -82,7 +72,8 @@ pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<Stat
 pub async fn hint(tx: &TenantTx, id: Uuid, key: &str, source: &str, seconds: i32) -> Result<bool> {
     let sql = "insert into ingest_event (tenant_id, id, object_key, source, due_at, document_id)
                select $1, $2, $3, $4, now() + make_interval(secs => $5),
-                      (select d.id from document d where d.tenant_id = $1 and d.object_key = $3)
+                      (select v.document_id from document_version v
+                       where v.tenant_id = $1 and v.object_key = $3 order by v.version limit 1)
                from tenant t where t.tenant_id = $1
                on conflict (tenant_id, object_key) do update
                set id = excluded.id, source = excluded.source, due_at = excluded.due_at,
@@ -96,14 +87,39 @@ pub async fn find(tx: &TenantTx, id: Uuid) -> Result<Option<Document>> {
     Ok(tx.query_opt(&sql, &[&id]).await?.as_ref().map(read))
 }
 
-pub async fn list(tx: &TenantTx, after: Option<Cursor>, limit: i64) -> Result<Vec<Document>> {
+/// Makes whoever else changes the document wait; false when there is none.
+pub async fn lock(tx: &TenantTx, id: Uuid) -> Result<bool> {
+    let sql = "select 1 from document where tenant_id = $1 and id = $2 and deleted_at is null for update";
+    Ok(tx.execute(sql, &[&id]).await? > 0)
+}
+
+pub async fn list(tx: &TenantTx, filter: &Filter, after: Option<Cursor>, limit: i64) -> Result<Vec<Document>> {
     let sql = format!(
         "select {COLUMNS} from document d
          where d.tenant_id = $1 and d.deleted_at is null and ($2 is null or (d.created_at, d.id) < ($2, $3))
+           and ($5 is null or d.status = any($5))
+           and ($6 is null or coalesce(d.moving_to, d.collection_id) = $6)
+           and ($7 is null or strpos(lower(d.filename), lower($7)) > 0
+                or strpos(lower(coalesce(d.own_title, d.title, '')), lower($7)) > 0)
+           and ($8 is null or d.created_at > $8) and ($9 is null or d.created_at < $9)
+           and ($10 is null or d.metadata @> $10)
          order by d.created_at desc, d.id desc limit $4"
     );
     let (created_at, id) = (after.map(|after| after.created_at), after.map(|after| after.id));
-    Ok(tx.query(&sql, &[&created_at, &id, &limit]).await?.iter().map(read).collect())
+    let statuses: Option<Vec<String>> = (!filter.statuses.is_empty())
+        .then(|| filter.statuses.iter().map(|status| status.as_str().to_owned()).collect());
+    let params: &[&dyn Param] = &[
+        &created_at,
+        &id,
+        &limit,
+        &statuses,
+        &filter.collection,
+        &filter.name,
+        &filter.created_after,
+        &filter.created_before,
+        &filter.metadata,
+    ];
+    Ok(tx.query(&sql, params).await?.iter().map(read).collect())
 }
 
 /// One statement: the tombstone, the epoch that fences a racing worker, and the collection's statistics.

@@ -1,14 +1,16 @@
 //! Ingestion in megabytes per second: each pure step in a process of its own, then the whole way through the system.
 
+mod copy;
+mod whole;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use docent_local::system::EmbedderChoice;
 use docent_text::{Budget, ChunkOptions};
 use serde_json::{Value, json};
 
-use crate::system::{Scratch, with};
+use crate::system::Scratch;
 use crate::table::{self, Table};
 use crate::{Outcome, build, fixture, pdf, process};
 
@@ -20,7 +22,7 @@ pub fn run() -> Outcome<()> {
         std::fs::write(scratch.0.join(name), bytes)?;
     }
     steps(&scratch.0, &files)?;
-    whole(files)
+    whole::run(&scratch.0, files)
 }
 
 /// What `ingest-step` does in its own process: it prints its times and its peak of memory as one line of JSON.
@@ -98,37 +100,6 @@ fn steps(folder: &Path, files: &[(&str, Vec<u8>)]) -> Outcome<()> {
         cells.extend(["peak", "before"].map(|name| table::mebibytes(last(name))));
         table.row(cells);
     }
-    table.print();
-    Ok(())
-}
-
-fn whole(files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
-    let title =
-        format!("End to end: presigned upload, event, parse, chunk, hash embed, Postgres; {}", build::profile_name());
-    let head = ["file", "MB", "chunks", "seconds", "MB/s", "peak RSS MiB of the system's process", "states, seconds"];
-    let mut table = Table::new(title, &head);
-    with(EmbedderChoice::Hash, async |client| {
-        for (name, bytes) in files {
-            let size = bytes.len();
-            let ended = client.ingest(name, bytes).await?;
-            if ended.document["status"] != "ready" {
-                return Err(format!("{name}: {}", ended.document).into());
-            }
-            let all: Duration = ended.states.iter().map(|(_, lasted)| *lasted).sum();
-            let states: Vec<String> =
-                ended.states.iter().map(|(state, lasted)| format!("{state} {}", table::seconds(*lasted))).collect();
-            table.row(vec![
-                name.to_owned(),
-                format!("{:.2}", size as f64 / 1e6),
-                ended.document["chunks"].to_string(),
-                table::seconds(all),
-                table::rate(size, all),
-                table::mebibytes(process::peak(std::process::id()).unwrap_or_default()),
-                states.join(", "),
-            ]);
-        }
-        Ok(())
-    })?;
     table.print();
     Ok(())
 }

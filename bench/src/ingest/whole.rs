@@ -1,0 +1,104 @@
+//! The whole way of a file into the same server: through the system, and through the usual Python pipeline.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use docent_local::postgres;
+use docent_local::system::EmbedderChoice;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::copy;
+use crate::system::over;
+use crate::table::{self, Table};
+use crate::{Outcome, build, process, rival};
+
+/// Pinned, so that the same rival runs everywhere.
+const PACKAGES: [&str; 5] = [
+    "langchain-postgres==0.0.19",
+    "langchain-text-splitters==1.1.3",
+    "pypdf==7.1.0",
+    "cryptography",
+    "psycopg[binary]==3.3.9",
+];
+const SCRIPT: &str = include_str!("rival.py");
+const DIMENSIONS: usize = 384;
+
+#[derive(Deserialize)]
+struct Ingested {
+    chunks: u64,
+    peak: u64,
+    seconds: Steps,
+}
+
+#[derive(Deserialize)]
+struct Steps {
+    parse: f64,
+    chunk: f64,
+    embed: f64,
+    store: f64,
+}
+
+impl Steps {
+    fn all(&self) -> f64 {
+        self.parse + self.chunk + self.embed + self.store
+    }
+}
+
+pub fn run(folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
+    let python = rival::installed("bench-langchain", &PACKAGES)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = postgres::Options::new(folder.join("postgres"), postgres::reachable(&build::folder()?.join("cache")));
+    let server = runtime.block_on(postgres::start(options, &|step| table::note(&format!("· {step}"))))?;
+    let outcome = both(&server.url(), &python, folder, files);
+    runtime.block_on(server.stop())?;
+    outcome
+}
+
+fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
+    let title = format!(
+        "End to end into one Postgres, {DIMENSIONS} dimensions, {}: ours from the upload's completion until ready",
+        build::profile_name()
+    );
+    let head = ["pipeline and file", "chunks", "parse s", "chunk s", "embed s", "store s", "all s", "MB/s", "ours is", "peak MiB"];
+    let mut table = Table::new(title, &head);
+    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
+    let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();
+    let mut ours = Vec::new();
+    over(url, EmbedderChoice::Hash, async |client| {
+        for (name, bytes) in files {
+            let size = bytes.len();
+            let ended = client.ingest(name, bytes).await?;
+            if ended.document["status"] != "ready" {
+                return Err(format!("{name}: {}", ended.document).into());
+            }
+            let states = ended.states.iter().filter(|(state, _)| state != "upload");
+            let all: Duration = states.map(|(_, lasted)| *lasted).sum();
+            ours.push(all);
+            let mut cells = vec![format!("Docent, {name}"), ended.document["chunks"].to_string()];
+            cells.extend(["", "", "", ""].map(str::to_owned));
+            let peak = process::peak(std::process::id()).unwrap_or_default();
+            cells.extend([table::seconds(all), table::rate(size, all), "1".to_owned(), table::mebibytes(peak)]);
+            table.row(cells);
+        }
+        Ok(())
+    })?;
+    for store in ["psycopg", "pgvector"] {
+        let request = json!({ "files": paths, "database": url, "store": store, "dimensions": DIMENSIONS });
+        let read: Vec<Ingested> = rival::ask(python, SCRIPT, &request)?;
+        if read.len() != paths.len() {
+            return Err(format!("{store} ended after {} of {} files", read.len(), paths.len()).into());
+        }
+        for (((read, path), size), ours) in read.iter().zip(&paths).zip(&sizes).zip(&ours) {
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let (steps, all) = (&read.seconds, Duration::from_secs_f64(read.seconds.all()));
+            let mut cells = vec![format!("LangChain, {store}, {name}"), read.chunks.to_string()];
+            cells.extend([steps.parse, steps.chunk, steps.embed, steps.store].map(|step| format!("{step:.2}")));
+            let ratio = format!("{:.1}x", all.as_secs_f64() / ours.as_secs_f64());
+            cells.extend([table::seconds(all), table::rate(*size, all), ratio, table::mebibytes(read.peak)]);
+            table.row(cells);
+        }
+    }
+    table.print();
+    copy::run(url)
+}
