@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests stand outside test functions")]
 
 mod bm25;
+mod bombs;
+mod child;
 mod chunks;
 mod corpus;
 mod formats;
+mod heavy;
 mod hostile;
 mod properties;
 mod retrieval;
+mod samples;
 mod support;
 mod words;

@@ -5,6 +5,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use docent_text::{Budget, Error, Extract, extract};
+use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 pub fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Extract, Error> {
@@ -20,9 +21,18 @@ pub fn code_of(name: &str, bytes: impl AsRef<[u8]>) -> &'static str {
 }
 
 pub fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    archive_by(CompressionMethod::Deflated, entries)
+}
+
+/// An archive that no limit of expansion hits before its content does.
+pub fn stored_archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    archive_by(CompressionMethod::Stored, entries)
+}
+
+fn archive_by(method: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
-        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -64,9 +74,10 @@ pub fn pdf(text: &str) -> Vec<u8> {
     file.into_bytes()
 }
 
-/// A folder of the data beside the project, or a line that says what was not run for lack of it.
+/// A folder of the data beside the project or in `DOCENT_DATA`, or a line that says what was not run for lack of it.
 pub fn data(folder: &str, test: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let path = std::env::var_os("DOCENT_DATA").map_or_else(beside, PathBuf::from).join(folder);
     if path.is_dir() {
         return Some(path);
     }
