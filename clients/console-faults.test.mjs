@@ -140,6 +140,24 @@ test("a refused upload is told in its row and can be tried again", async () => {
   await guard();
 });
 
+test("a document that failed in an earlier visit can be tried again without its file", async () => {
+  const { page, guard } = await openConsole(browser, docent);
+  await page.locator("#guide h3").waitFor();
+  const error = { code: "provider_timeout", message: "The provider took too long", hint: "Try again" };
+  const failed = { id: "0190a1b2-0000-7000-8000-000000000001", filename: "slow.txt", size: 5, status: "failed", progress: { done: 0, total: 0 }, chunks: 0, pages: null, error };
+  const fulfill = (status, value) => ({ status, contentType: "application/json", body: JSON.stringify(value) });
+  await page.route("**/api/documents?*", (route) => route.fulfill(fulfill(200, { documents: [failed], nextCursor: null })));
+  await page.route(`**/api/documents/${failed.id}/redrive`, (route) => route.fulfill(fulfill(202, { ...failed, status: "queued", error: null })));
+  const ready = { ...failed, status: "ready", chunks: 1, error: null };
+  await page.route(`**/api/documents/${failed.id}/events`, (route) => route.fulfill(stream(`id: 1\nevent: status\ndata: ${JSON.stringify(ready)}\n\n`)));
+  await page.reload();
+  const row = page.locator(".document", { hasText: "slow.txt" });
+  await row.getByRole("button", { name: "Try again" }).click();
+  await row.and(page.locator('[data-status="ready"]')).waitFor();
+  assert.equal(await row.locator(".document-problem").innerText(), "");
+  await guard();
+});
+
 test("a deletion asks first; keeping keeps", async () => {
   const { page, guard } = await openConsole(browser, docent);
   const [row] = await addAndSettle(page, [DOCUMENTS[2]]);

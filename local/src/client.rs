@@ -1,6 +1,7 @@
 //! A client of a running system: what `docent ingest` and `docent ask` speak, the same HTTP that everybody speaks.
 
-use std::path::Path;
+mod upload;
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,22 +10,12 @@ use serde_json::{Value, json};
 
 use crate::command::{Failure, Remote};
 
-/// How often a document is looked at while it is being ingested.
-const POLL: Duration = Duration::from_millis(250);
+pub use upload::{Ended, Outcome, Wish};
 
 pub struct Client {
     http: reqwest::Client,
     url: String,
     token: String,
-}
-
-/// A document that ended its way: ready, or failed with a reason.
-pub struct Ended {
-    pub filename: String,
-    pub ready: bool,
-    pub chunks: u64,
-    pub pages: Option<u64>,
-    pub error: Option<String>,
 }
 
 impl Client {
@@ -45,49 +36,6 @@ impl Client {
             }
             _ => Ok(None),
         }
-    }
-
-    /// Uploads one file and waits until it is ready or failed; `progress` hears each state.
-    pub async fn ingest(&self, path: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<Ended, Failure> {
-        let filename = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let bytes = tokio::fs::read(path).await.map_err(|error| {
-            Failure::new(format!("{} cannot be read: {error}.", path.display()), "Check the path and its permissions.")
-        })?;
-        progress("uploading");
-        let asked = json!({ "filename": filename, "size": bytes.len() });
-        let created = self.json(Method::POST, "/api/upload", Some(asked)).await?;
-        let id = created["documentId"].as_str().unwrap_or_default().to_owned();
-        self.put(&created["upload"], bytes).await?;
-        self.json(Method::POST, &format!("/api/upload/{id}/complete"), None).await?;
-        loop {
-            let document = self.json(Method::GET, &format!("/api/documents/{id}"), None).await?;
-            let status = document["status"].as_str().unwrap_or_default();
-            if status == "ready" || status == "failed" {
-                return Ok(ended(filename, &document));
-            }
-            let (done, total) = (document["progress"]["done"].as_u64(), document["progress"]["total"].as_u64());
-            match (done, total) {
-                (Some(done), Some(total)) if total > 0 => progress(&format!("{status} {done}/{total}")),
-                _ => progress(status),
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    async fn put(&self, upload: &Value, bytes: Vec<u8>) -> Result<(), Failure> {
-        let url = upload["url"].as_str().unwrap_or_default();
-        let mut request = self.http.put(url).body(bytes);
-        for (name, value) in upload["headers"].as_object().into_iter().flatten() {
-            request = request.header(name, value.as_str().unwrap_or_default());
-        }
-        let response = request.send().await.map_err(unreachable)?;
-        if response.status().is_success() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            format!("The bucket refused the upload ({}).", response.status()),
-            "Try again; the upload URL lives 15 minutes.",
-        ))
     }
 
     /// Asks and hands each event of the answer's stream to `event`, until it ends.
@@ -134,20 +82,6 @@ impl Client {
             format!("{code}: {}", text("detail", "The system refused.")),
             text("hint", "Look at its log."),
         ))
-    }
-}
-
-fn ended(filename: String, document: &Value) -> Ended {
-    let error = document["error"].as_object().map(|error| {
-        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        format!("{}: {} {}", text("code"), text("message"), text("hint"))
-    });
-    Ended {
-        filename,
-        ready: document["status"] == "ready",
-        chunks: document["chunks"].as_u64().unwrap_or_default(),
-        pages: document["pages"].as_u64(),
-        error,
     }
 }
 

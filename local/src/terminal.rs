@@ -47,3 +47,51 @@ pub fn bar(total: u64, what: &str) -> ProgressBar {
     bar.set_message(what.to_owned());
     bar
 }
+
+/// Files under way: a bar over all of them, and a line for each that moves. In a log there is neither; what ended is a
+/// line there as well.
+pub struct Work {
+    all: indicatif::MultiProgress,
+    bar: ProgressBar,
+}
+
+/// One file's line.
+pub struct Line {
+    spinner: ProgressBar,
+    bar: ProgressBar,
+    name: String,
+}
+
+impl Work {
+    pub fn start(files: u64) -> Work {
+        let all = indicatif::MultiProgress::new();
+        let bar = all.add(bar(files, ""));
+        Work { all, bar }
+    }
+
+    pub fn file(&self, name: &str) -> Line {
+        let spinner = self.all.insert_before(&self.bar, ProgressBar::new_spinner());
+        Line { spinner, bar: self.bar.clone(), name: name.to_owned() }
+    }
+
+    /// A line that stays.
+    pub fn line(&self, text: &str) {
+        self.all.suspend(|| note(text));
+    }
+
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Line {
+    pub fn state(&self, state: &str) {
+        self.spinner.set_message(format!("{}: {state}", self.name));
+        self.spinner.tick();
+    }
+
+    pub fn ended(&self) {
+        self.spinner.finish_and_clear();
+        self.bar.inc(1);
+    }
+}

@@ -22,7 +22,7 @@ export class DocumentRow {
     this.element = el("li", { class: "document" }, this.#kind, text, this.#remove);
   }
 
-  /** `canRetry`: the file is still at hand in this page, and sending it again may help. */
+  /** `canRetry`: the same bytes may do better another time. */
   draw(document, canRetry) {
     const { filename, status } = document;
     this.element.dataset.status = status;

@@ -85,7 +85,7 @@ export class Documents extends EventTarget {
   #entry(document, file) {
     const entry = { document, file, abort: new AbortController() };
     entry.row = new DocumentRow({ onRemove: () => this.#remove(entry), onRetry: () => this.#again(entry) });
-    entry.row.draw(document, false);
+    entry.row.draw(document, mayRetry(document));
     this.#entries.set(document.id, entry);
     return entry;
   }
@@ -129,17 +129,30 @@ export class Documents extends EventTarget {
     const before = entry.document;
     entry.document = { ...before, ...change };
     if (entry.document.status === "deleted") return this.#drop(entry);
-    entry.row.draw(entry.document, entry.file !== null && !FINAL_ERRORS.has(entry.document.error?.code));
+    entry.row.draw(entry.document, mayRetry(entry.document));
     if (before.status === entry.document.status) return;
     announce(`${entry.document.filename}: ${stageWords(entry.document)}`);
     this.#changed();
   }
 
   #again(entry) {
+    if (!entry.file) return this.#redrive(entry);
     this.#drop(entry);
     if (!entry.document.id.startsWith("local_")) this.#forget(entry.document.id);
     this.add([entry.file]);
     find("#drop").focus();
+  }
+
+  /** The bytes are in the bucket already: only the work on them begins again. */
+  async #redrive(entry) {
+    try {
+      const document = await this.#api.json(`/api/documents/${encodeURIComponent(entry.document.id)}/redrive`, { method: "POST" });
+      this.#update(entry, { ...document, error: null });
+      this.#follow(entry);
+      find("#drop").focus();
+    } catch (error) {
+      this.#problem.textContent = Problem.of(error).sentence;
+    }
   }
 
   async #remove(entry) {
@@ -175,6 +188,10 @@ export class Documents extends EventTarget {
     for (const badge of [find("#documents-count"), find("#switch-count")]) badge.textContent = count;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function mayRetry({ status, error }) {
+  return status === "failed" && !FINAL_ERRORS.has(error?.code);
 }
 
 function confirmed(filename) {

@@ -70,6 +70,29 @@ impl Bucket {
         Ok(with_checksums!(UploadPartOutput { e_tag: e_tag }, part.checksums))
     }
 
+    /// The first page is all there is: a pocket bucket has few uploads at a time.
+    pub(super) async fn begun(&self, input: ListMultipartUploadsInput) -> S3Result<ListMultipartUploadsOutput> {
+        let (uploads, prefix) = (self.uploads(), input.prefix.clone().unwrap_or_default());
+        let most = input.max_uploads.unwrap_or(MAX_LISTED_PARTS).clamp(0, MAX_LISTED_PARTS);
+        let mut found = blocking(move || uploads.all(&prefix)).await?;
+        let more = found.len() > usize::try_from(most).unwrap_or(0);
+        found.truncate(usize::try_from(most).unwrap_or(0));
+        let begun = found.into_iter().map(|(id, upload)| MultipartUpload {
+            key: Some(upload.key),
+            upload_id: Some(id),
+            initiated: Some(http_date(upload.created)),
+            ..Default::default()
+        });
+        Ok(ListMultipartUploadsOutput {
+            bucket: Some(input.bucket),
+            prefix: input.prefix,
+            max_uploads: Some(most),
+            is_truncated: Some(more),
+            uploads: Some(begun.collect()),
+            ..Default::default()
+        })
+    }
+
     pub(super) async fn parts(&self, input: ListPartsInput) -> S3Result<ListPartsOutput> {
         let (folder, upload) = self.uploads().find(&input.upload_id, &input.key)?;
         let stored = blocking(move || parts(&folder)).await?;

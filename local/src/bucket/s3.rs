@@ -69,6 +69,13 @@ impl S3 for Bucket {
         self.create_upload(request.input).await.map(S3Response::new)
     }
 
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> Answer<ListMultipartUploadsOutput> {
+        self.begun(request.input).await.map(S3Response::new)
+    }
+
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
         self.add_part(request).await.map(S3Response::new)
     }

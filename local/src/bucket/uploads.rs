@@ -73,6 +73,23 @@ impl Uploads {
         if upload.key == key { Ok((folder, upload)) } else { Err(unknown()) }
     }
 
+    /// Every upload under way whose key begins with `prefix`, by key and age.
+    pub fn all(&self, prefix: &str) -> S3Result<Vec<(String, Upload)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(disk)? {
+            let folder = entry.map_err(disk)?.path();
+            let json = fs::read(folder.join(UPLOAD_FILE)).ok();
+            // Completed or aborted meanwhile.
+            let Some(upload) = json.and_then(|json| serde_json::from_slice::<Upload>(&json).ok()) else { continue };
+            let id = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            if upload.key.starts_with(prefix) {
+                found.push((id, upload));
+            }
+        }
+        found.sort_by(|(_, one), (_, other)| (&one.key, one.created).cmp(&(&other.key, other.created)));
+        Ok(found)
+    }
+
     /// A part that is sent twice replaces the first; the superseded blob goes with the upload.
     pub fn add(&self, folder: &Path, number: u32, staged: Staged) -> S3Result<Part> {
         let part = Part {

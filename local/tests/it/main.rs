@@ -5,6 +5,8 @@ mod bucket;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod ingest;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod minilm;

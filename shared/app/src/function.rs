@@ -7,7 +7,7 @@ use axum::extract::FromRef;
 use crate::config::{self, Environment};
 use crate::ingest::{self, Ingest};
 use crate::objects::Objects;
-use crate::{App, auth, bots, chat, documents, health, http, keys, search, telemetry, usage};
+use crate::{App, auth, bots, chat, documents, health, http, keys, search, telemetry, usage, webhooks};
 
 type Built = Result<Router, config::Error>;
 
@@ -52,7 +52,10 @@ pub fn health() -> Built {
 
 pub fn keys() -> Built {
     let app = app()?;
-    Ok(http::service(keys::router().merge(auth::router()).with_state(app.clone()), &app.front))
+    Ok(http::service(
+        keys::router().merge(auth::router()).merge(webhooks::router()).with_state(app.clone()),
+        &app.front,
+    ))
 }
 
 pub fn bots() -> Built {
@@ -85,6 +88,7 @@ pub fn everything(files: Files) -> Router {
     let rooms: Router<Files> = health::router()
         .merge(keys::router())
         .merge(auth::router())
+        .merge(webhooks::router())
         .merge(bots_rooms())
         .merge(chat::router())
         .merge(documents::router())

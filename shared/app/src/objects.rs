@@ -1,6 +1,8 @@
 //! The bucket: S3, R2 or anything that speaks S3. Building an [`Objects`] touches no network; the client comes to life
 //! with the first call.
 
+pub mod multipart;
+
 use std::fs::File;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use aws_sdk_s3::{Client, Config};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::io::AsyncWriteExt;
@@ -118,8 +121,7 @@ impl Objects {
 
     /// Signs an upload of exactly these bytes that cannot replace an object (`if-none-match: *`).
     pub async fn presign_put(&self, put: &Put<'_>, now: Timestamp, valid: Duration) -> Result<Presigned> {
-        let expires =
-            PresigningConfig::builder().start_time(now.into()).expires_in(valid).build().map_err(Error::internal)?;
+        let expires = presigning(now, valid)?;
         let size = i64::try_from(put.size).map_err(Error::internal)?;
         let request = self
             .signer()
@@ -132,11 +134,17 @@ impl Objects {
             .set_checksum_sha256(put.sha256.map(|hash| STANDARD.encode(hash)));
         let signed = request.presigned(expires).await.map_err(unavailable)?;
         let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Presigned {
-            url: signed.uri().to_owned(),
-            headers,
-            expires_at: now + jiff::SignedDuration::try_from(valid).map_err(Error::internal)?,
-        })
+        Ok(Presigned { url: signed.uri().to_owned(), headers, expires_at: expiry(now, valid)? })
+    }
+
+    /// Puts bytes where none are; that some are there already is a success.
+    pub async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<()> {
+        let request = self.client().put_object().bucket(self.bucket()).key(key).content_type(content_type);
+        match request.if_none_match("*").body(bytes.into()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if status(&error) == Some(412) => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     /// `None` when there is no such object.
@@ -258,6 +266,14 @@ fn https() -> SharedHttpClient {
         Ok(context) => builder.tls_context(context).build_https(),
         Err(_) => builder.build_https(),
     }
+}
+
+fn presigning(now: Timestamp, valid: Duration) -> Result<PresigningConfig> {
+    PresigningConfig::builder().start_time(now.into()).expires_in(valid).build().map_err(Error::internal)
+}
+
+fn expiry(now: Timestamp, valid: Duration) -> Result<Timestamp> {
+    Ok(now + jiff::SignedDuration::try_from(valid).map_err(Error::internal)?)
 }
 
 /// ETags are compared as the events and listings of every vendor give them: without quotes.

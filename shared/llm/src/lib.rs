@@ -33,7 +33,7 @@ pub use fetch::Fetch;
 pub use key_check::KeyCheck;
 pub use limits::Limits;
 pub use stream::ChatStream;
-pub use transport::Transport;
+pub use transport::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice, Transport};
 
 /// The wire language that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{self, ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -287,6 +287,9 @@ impl Resolve for PublicOnly {
         })
     }
 }
+
+mod outbound;
+pub use outbound::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice};
 
 #[cfg(test)]
 mod hostile;

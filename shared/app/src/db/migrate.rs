@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0006_limits",
     "0007_postings",
     "0008_versions",
+    "0009_webhooks",
     "0010_fairness",
 ];
 

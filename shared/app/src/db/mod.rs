@@ -104,6 +104,9 @@ impl Db {
                     .query_typed("select tenant_id, id from control.stuck_documents($1)", &[(&most, Type::INT4)])
                     .await
             }
+            Control::DueDeliveries(most) => {
+                client.query_typed("select tenant_id, id from control.due_deliveries($1)", &[(&most, Type::INT4)]).await
+            }
             Control::UnsweptTenants(before, most) => {
                 let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
                     &[(&before, Type::TIMESTAMPTZ), (&most, Type::INT4)];
@@ -148,6 +151,8 @@ impl Db {
 pub enum Control {
     DueHints(i32),
     StuckDocuments(i32),
+    /// Messages of the webhooks' outbox.
+    DueDeliveries(i32),
     /// Tenants whose library was not compared with the bucket since then.
     UnsweptTenants(jiff::Timestamp, i32),
 }

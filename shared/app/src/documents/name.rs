@@ -54,6 +54,16 @@ pub fn accept(name: &str, content_type: Option<&str>) -> Result<()> {
     Err(Error::new(Kind::UnsupportedType, "This type of file cannot be read."))
 }
 
+/// Refuses bytes whose origin says that they are of no type that can be read; an origin that says nothing may try.
+pub fn accept_type(content_type: Option<&str>) -> Result<()> {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let silent = essence.is_empty() || essence == "application/octet-stream";
+    if silent || TYPES.contains(&essence.as_str()) || essence.starts_with("text/") || essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::UnsupportedType, "The address gives a type of file that cannot be read."))
+}
+
 /// It is going to be a header of the upload, so it must be one.
 fn plain_header(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len())
@@ -107,6 +117,16 @@ mod tests {
             ("a.txt", Some(""), Some("invalid_request")),
         ] {
             assert_eq!(accept(name, declared).err().map(|error| error.code()), code, "{name} {declared:?}");
+        }
+        for (declared, code) in [
+            (None, None),
+            (Some("text/html; charset=utf-8"), None),
+            (Some("Application/PDF"), None),
+            (Some("application/octet-stream"), None),
+            (Some("image/png"), Some("unsupported_type")),
+            (Some("video/mp4"), Some("unsupported_type")),
+        ] {
+            assert_eq!(accept_type(declared).err().map(|error| error.code()), code, "{declared:?}");
         }
     }
 }

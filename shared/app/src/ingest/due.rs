@@ -48,11 +48,33 @@ impl Ingest {
     pub async fn due(&self) -> Result<usize> {
         let hints = self.take_up(self.due_hints().await?).await;
         // Asked for afterwards: what a hint has led to is stuck no longer.
-        Ok(hints + self.take_up(self.stuck_documents().await?).await)
+        let stuck = self.take_up(self.stuck_documents().await?).await;
+        Ok(hints + stuck + self.deliver().await?)
     }
 
-    /// The same for ever, with each place that becomes free given to whatever is due then.
+    /// The same for ever. An endpoint that is slow to hear holds up no document.
     pub async fn keep_up(&self) -> Infallible {
+        tokio::select! {
+            never = self.keep_working() => never,
+            never = self.keep_telling() => never,
+        }
+    }
+
+    async fn keep_telling(&self) -> Infallible {
+        loop {
+            match self.deliver().await {
+                Ok(told) if told > 0 => {}
+                Ok(_) => tokio::time::sleep(IDLE).await,
+                Err(error) => {
+                    tracing::warn!(cause = ?error, "ingest.deliver failed");
+                    tokio::time::sleep(IDLE).await;
+                }
+            }
+        }
+    }
+
+    /// Each place that becomes free is given to whatever is due then.
+    async fn keep_working(&self) -> Infallible {
         let mut running = FuturesUnordered::new();
         let mut held: HashMap<TenantId, usize> = HashMap::new();
         loop {

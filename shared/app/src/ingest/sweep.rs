@@ -11,8 +11,10 @@ use crate::auth::TenantId;
 use crate::db::Control;
 use crate::error::Result;
 use crate::objects::{From, Listed};
-use crate::{limits, usage};
+use crate::{limits, usage, webhooks};
 
+/// An upload in parts that was begun so long ago is not completed any more.
+pub const ABANDONED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// Tenants asked for at once.
 const TENANT_PAGE: i32 = 32;
 
@@ -30,6 +32,8 @@ pub struct SweepReport {
     pub purged: usize,
     /// Older versions of documents whose bytes are gone now.
     pub dropped: usize,
+    /// Uploads in parts that nobody went on with.
+    pub aborted: usize,
     /// Uploads and hints that were given up.
     pub forgotten: usize,
     /// Reservations whose request is gone, settled in full.
@@ -83,12 +87,14 @@ impl Ingest {
         self.compare_with_bucket(tenant, report).await?;
         self.purge(tenant, report).await?;
         self.drop_versions(tenant, report).await?;
+        self.abort_uploads(tenant, report).await?;
         self.forget_uploads(tenant, report).await?;
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
+        webhooks::tidy(&self.app, tenant).await?;
         // Buckets are locked for no longer than this takes: callers wait for them.
         let tx = self.app.db.tenant(tenant).await?;
         tx.finish(limits::forget(&tx)).await
@@ -226,6 +232,18 @@ impl Ingest {
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::drop_version(&tx, document, version)).await?;
             report.dropped += 1;
+        }
+        Ok(())
+    }
+
+    /// Parts cost space that no listing shows.
+    async fn abort_uploads(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
+        let began = self.app.clock.now() - ABANDONED_AFTER;
+        for upload in self.objects.begun(&format!("t/{}/", tenant.uuid().simple())).await? {
+            if upload.at < began {
+                self.objects.abort(&upload.key, &upload.upload).await?;
+                report.aborted += 1;
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::build::{self, Stop};
 use super::decide::{Decision, MOST_ATTEMPTS, decide};
 use super::failpoint::{self, failpoint};
+use super::pull::Pulled;
 use super::sandbox::STALLED;
 use super::store::{self, Claim, Found, Lease};
 use super::{Ingest, Source};
@@ -59,6 +60,16 @@ impl Ingest {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(&found, source, error).await),
             };
+            if Ingest::pulls(&found, head.is_some()) {
+                // On the heap: what reads an address is larger than all the rest of a look.
+                let outcome = match Box::pin(self.pull(&found, source)).await? {
+                    Pulled::Again => continue,
+                    Pulled::Later => Outcome::Busy,
+                    Pulled::Failed => Outcome::Failed,
+                };
+                self.consume(&found, outcome, source).await?;
+                return Ok(outcome);
+            }
             let outcome = match (decide(&found.state, head.as_ref(), self.most(&found)), &head) {
                 (Decision::Build, Some(head)) => match self.build(&found, head).await {
                     Err(Stop::Changed) => continue,

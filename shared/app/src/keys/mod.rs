@@ -6,6 +6,7 @@ mod provider;
 mod rotate;
 mod routes;
 mod seal;
+mod secret;
 mod status;
 mod store;
 
@@ -22,6 +23,7 @@ pub use operator::{Account, OperatorKeys, account};
 pub use rotate::{Rotation, Unreadable, census, rotate};
 pub use routes::router;
 pub use seal::Refusal;
+pub use secret::{Place, open_secret, rewrap_secret, seal_secret};
 pub use status::Status;
 
 use crate::App;

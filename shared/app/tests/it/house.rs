@@ -161,7 +161,7 @@ fn rooms_never_reach_upwards() {
         &["limits"],
         &["auth"],
         &["keys", "usage"],
-        &["bots"],
+        &["bots", "webhooks"],
         &["documents"],
         &["ingest", "search"],
         &["chat"],

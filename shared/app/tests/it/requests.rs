@@ -49,8 +49,16 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/documents/{id}/versions"),
     ("POST", "/api/documents/{id}/restore"),
     ("POST", "/api/documents/{id}/redrive"),
+    ("POST", "/api/documents/{id}/refresh"),
+    ("POST", "/api/documents"),
+    ("POST", "/api/upload/{id}/sign"),
     ("GET", "/api/collections"),
     ("POST", "/api/collections"),
+    ("GET", "/api/webhooks"),
+    ("POST", "/api/webhooks"),
+    ("GET", "/api/webhooks/{id}"),
+    ("PATCH", "/api/webhooks/{id}"),
+    ("DELETE", "/api/webhooks/{id}"),
     ("POST", "/api/ingest"),
     ("GET", "/api/ingest/sweep"),
     ("POST", "/api/ingest/sweep"),
@@ -80,6 +88,7 @@ impl Member {
         match route {
             route if route.starts_with("/api/bots") => &self.bots,
             route if route.starts_with("/api/tokens") => &self.tokens,
+            route if route.starts_with("/api/webhooks") => &self.others,
             _ => &self.documents,
         }
     }
@@ -259,6 +268,18 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
             json!({ "title": word(dice, victim), "collectionId": dice.pick(&victim.others), "metadata": { "of": word(dice, victim) } })
         }
         ("POST", "/api/documents/{id}/restore") => json!({ "version": 1 + dice.below(3) }),
+        ("POST", "/api/documents") => {
+            let place =
+                dice.pick(&["http://127.0.0.1:9/a.txt", "http://169.254.169.254/", "https://user@example.com/"]);
+            json!({ "url": place, "filename": word(dice, victim), "collectionId": dice.pick(&victim.others) })
+        }
+        ("POST", "/api/upload/{id}/sign") => {
+            let method = dice.pick(&["PUT", "POST", "GET", "DELETE"]);
+            json!({ "method": method, "key": id(dice, "GET", route, asker, victim), "uploadId": word(dice, victim) })
+        }
+        ("POST" | "PATCH", "/api/webhooks" | "/api/webhooks/{id}") => {
+            json!({ "url": dice.pick(&["http://127.0.0.1:9/hook", "https://169.254.169.254/", "https://user@example.com/"]) })
+        }
         ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
         ("POST", "/api/tokens") if dice.percent(50) => {
             json!({ "name": word(dice, victim), "publishable": true, "origins": [PAGE], "bot": foreign_bot })

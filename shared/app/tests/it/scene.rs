@@ -30,14 +30,31 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 11] =
-    ["tokens", "visitors", "keys", "bots", "documents", "versions", "ingestion", "model", "chat", "spending", "sweep"];
+pub const STEPS: [&str; 13] = [
+    "tokens",
+    "visitors",
+    "keys",
+    "bots",
+    "documents",
+    "versions",
+    "sources",
+    "webhooks",
+    "ingestion",
+    "model",
+    "chat",
+    "spending",
+    "sweep",
+];
 
-/// The passive tenant has a cap, has spent, and has something reserved.
-const SPENDS: [&str; 3] = [
+/// The passive tenant has a cap, has spent, has something reserved, something to tell, and an address.
+const SPENDS: [&str; 6] = [
     "insert into spend_cap (tenant_id, subject, paid_by, daily_micros) values ($1, 'tenant', 'tenant', 7)",
     "insert into spend_day (tenant_id, day, subject, paid_by, spent_micros, reserved_micros)
      values ($1, (now() at time zone 'UTC')::date, 'tenant', 'tenant', 3, 4)",
+    "insert into webhook (tenant_id, id, url, events, secret) values ($1, gen_random_uuid(), 'https://example.com/', '{document.ready}', 'x')",
+    "insert into webhook_delivery (tenant_id, id, webhook_id, document_id, payload, due_at)
+     select $1, gen_random_uuid(), w.id, gen_random_uuid(), '{}', 'infinity' from webhook w where w.tenant_id = $1",
+    "update document set source_url = 'http://127.0.0.1:9/none' where tenant_id = $1",
     "insert into usage_ledger (tenant_id, id, kind, provider, model, reserved_micros, day, subjects, created_at)
      values ($1, gen_random_uuid(), 'chat', 'acme', 'm', 4, (now() at time zone 'UTC')::date, '{tenant}', now() - interval '1 hour')",
 ];
@@ -128,7 +145,9 @@ impl Scene {
             "keys" => self.keys().await,
             "bots" => self.bots().await,
             "documents" => self.documents().await,
-            "versions" => self.versions().await,
+            "versions" => Box::pin(self.versions()).await,
+            "sources" => Box::pin(self.sources()).await,
+            "webhooks" => Box::pin(self.webhooks()).await,
             "ingestion" => self.ingestion().await,
             "model" => self.model().await,
             "chat" => self.chat().await,
@@ -437,6 +456,7 @@ impl Scene {
             "delete from spend_day where tenant_id = $1",
             "delete from spend_cap where tenant_id = $1",
             "delete from provider_key where tenant_id = $1 and provider = 'acme'",
+            "delete from webhook where tenant_id = $1",
             "delete from bot where tenant_id = $1 and name = 'scene'",
             "delete from collection where tenant_id = $1 and name = 'scene'",
             "delete from token where tenant_id = $1 and name = 'scene'",

@@ -26,6 +26,8 @@ pub const TABLES: &[&str] = &[
     "tenant",
     "token",
     "usage_ledger",
+    "webhook",
+    "webhook_delivery",
 ];
 
 /// Words that no statement of a store has a use for, or that would move a wall.

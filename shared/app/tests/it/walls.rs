@@ -74,6 +74,7 @@ async fn the_control_functions_are_for_docent_alone() {
         .unwrap();
     assert_snapshot!(names(&rights).join("\n"), @r"
     admit {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    due_deliveries {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     due_hints {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     forget_addresses {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     session_subject {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}

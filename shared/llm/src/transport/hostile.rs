@@ -57,7 +57,12 @@ async fn refused(transport: &Transport, url: &str) {
     let endpoint =
         Endpoint { dialect: Dialect::OpenAi, key_check: KeyCheck::Models, base_url: url.clone(), key: key() };
     let fetched = transport.fetch(Fetch { url: url.clone(), body: None, bearer: key() }).await.map(drop);
-    for outcome in [transport.models(&endpoint).await.map(drop), transport.check(&endpoint).await.map(drop), fetched] {
+    let download = Download { url: url.clone(), etag: None, largest: 1 << 20 };
+    let downloaded = transport.download(&download).await.map(drop);
+    let told = Notice { url: url.clone(), headers: vec![("webhook-id", CANARY.to_owned())], body: Vec::new() };
+    let told = transport.notify(told).await.map(drop);
+    let asked = [transport.models(&endpoint).await.map(drop), transport.check(&endpoint).await.map(drop)];
+    for outcome in asked.into_iter().chain([fetched, downloaded, told]) {
         let error = outcome.expect_err(url.as_str());
         assert!(matches!(error.kind(), ErrorKind::Endpoint | ErrorKind::Unavailable | ErrorKind::Timeout), "{url}");
         assert!(!format!("{error:?} {error}").contains("canary"), "{url}");

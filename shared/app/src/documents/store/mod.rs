@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod collections;
+pub mod source;
 pub mod versions;
 
 use tokio_postgres::Row;

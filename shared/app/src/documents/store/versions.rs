@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::db::{Param, TenantTx};
 use crate::documents::Status;
-use crate::documents::upload::{Declared, Known, NewDocument, OnDuplicate};
+use crate::documents::upload::{Declared, Known, NewDocument, OnDuplicate, Room};
 use crate::documents::versions::Version;
 use crate::error::Result;
 
@@ -81,6 +81,19 @@ pub async fn renew(tx: &TenantTx, id: Uuid, version: i32, new: &NewDocument) -> 
     let sql = "update document_version set created_at = now(), replaces = $4
                where tenant_id = $1 and document_id = $2 and version = $3";
     tx.execute(sql, &[&id, &version, &(new.on_duplicate == OnDuplicate::Replace)]).await.map(|_| ())
+}
+
+/// The newest room that waits for its bytes: `None` when there is no such document, `Some(None)` when none waits.
+pub async fn room(tx: &TenantTx, id: Uuid) -> Result<Option<Option<Room>>> {
+    let sql = "select v.object_key, v.declared_size, v.sha256, v.content_type from document d
+               left join document_version v on v.tenant_id = $1 and v.document_id = d.id and v.version >= d.version
+                 and v.received_at is null
+               where d.tenant_id = $1 and d.id = $2 and d.deleted_at is null and d.source_url is null
+               order by v.version desc limit 1";
+    Ok(tx.query_opt(sql, &[&id]).await?.map(|row| {
+        let key: Option<String> = row.get(0);
+        key.map(|key| Room { key, size: row.get(1), sha256: row.get(2), content_type: row.get(3) })
+    }))
 }
 
 /// Versions that wait for their bytes, newest first.

@@ -1,5 +1,6 @@
 //! The way in for bytes: room for a document or its next version, signed for exactly what was announced.
 
+mod parts;
 mod place;
 pub(super) mod routes;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use parts::{Asked, PARTS_FROM, Room};
 pub use place::{Declared, Known, MOST_PENDING, OnDuplicate};
 
 use super::{Status, name, object_key, store, version_key, versions};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{NewDocument, OnDuplicate, Wanted};
+use super::{Asked, NewDocument, OnDuplicate, PARTS_FROM, Wanted, parts};
 use crate::App;
 use crate::auth::{May, Write};
 use crate::documents::{metadata, version_key};
@@ -30,6 +30,7 @@ where
     Router::new()
         .route("/api/upload", post(create_document))
         .route("/api/upload/{id}/complete", post(complete_document))
+        .route("/api/upload/{id}/sign", post(sign_step))
 }
 
 #[derive(Deserialize)]
@@ -64,6 +65,24 @@ struct UploadWire {
     url: String,
     headers: BTreeMap<String, String>,
     expires_at: Timestamp,
+    /// Whether the file is so large that it should go in parts, signed one by one by POST /api/upload/{id}/sign.
+    multipart: bool,
+}
+
+/// What @uppy/aws-s3 6 hands to `signRequest`; the key that it names is not listened to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignWire {
+    method: String,
+    upload_id: Option<String>,
+    part_number: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct SignedWire {
+    url: String,
+    key: String,
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +128,13 @@ async fn create_document(
     let key = version_key(caller.tenant, placed.document, placed.version);
     let signed = super::sign(&app, &objects, &key, &new).await?;
     let headers = signed.headers.into_iter().collect();
-    wire.upload = Some(UploadWire { method: "PUT", url: signed.url, headers, expires_at: signed.expires_at });
+    wire.upload = Some(UploadWire {
+        method: "PUT",
+        url: signed.url,
+        headers,
+        expires_at: signed.expires_at,
+        multipart: new.size >= PARTS_FROM,
+    });
     Ok(Created(if replayed { Once::Replayed(wire) } else { Once::Made(wire) }).into_response())
 }
 
@@ -121,6 +146,18 @@ async fn complete_document(
 ) -> Result<(StatusCode, Json<CompletedWire>)> {
     let status = super::complete(&app, &objects, caller.tenant, id).await?.as_str();
     Ok((StatusCode::ACCEPTED, Json(CompletedWire { document_id: id, status })))
+}
+
+async fn sign_step(
+    State(app): State<App>,
+    State(objects): State<Objects>,
+    caller: May<Write>,
+    Path(id): Path<Uuid>,
+    Json(wire): Json<SignWire>,
+) -> Result<Json<SignedWire>> {
+    let asked = Asked { method: wire.method, upload_id: wire.upload_id, part_number: wire.part_number };
+    let (key, signed) = parts::sign(&app, &objects, caller.tenant, id, &asked).await?;
+    Ok(Json(SignedWire { url: signed.url, key, headers: signed.headers.into_iter().collect() }))
 }
 
 fn digest(hex: &str) -> Result<[u8; 32]> {

@@ -2,6 +2,7 @@
 //! under: a worker that was overtaken, or whose document was deleted, changes nothing.
 
 pub mod batch;
+pub mod pull;
 pub mod sweep;
 
 use tokio_postgres::Row;
@@ -28,8 +29,16 @@ pub struct Found {
     pub wait: i32,
     /// A newer version may have come.
     pub pending: bool,
+    /// Where the bytes are pulled from, if nobody uploads them.
+    pub source: Option<Address>,
     /// The hints that wait for this document; what is consumed at the end are these and none that come later.
     pub hints: Vec<Uuid>,
+}
+
+/// An address, and what it called the bytes that were pulled last.
+pub struct Address {
+    pub url: String,
+    pub etag: Option<String>,
 }
 
 /// The right to build one revision, until somebody takes the next epoch.
@@ -58,7 +67,7 @@ pub async fn find(tx: &TenantTx, document: Uuid) -> Result<Option<Found>> {
                        where e.tenant_id = $1 and (e.object_key = d.object_key or e.document_id = d.id)),
                  exists (select from document_version v
                          where v.tenant_id = $1 and v.document_id = d.id and v.version > d.version),
-                 d.filename, d.content_type
+                 d.filename, d.content_type, d.source_url, d.source_etag
                from document d where d.tenant_id = $1 and d.id = $2";
     Ok(tx.query_opt(sql, &[&document]).await?.map(|row| found(tx.tenant(), document, &row)))
 }
@@ -82,6 +91,7 @@ fn found(tenant: TenantId, document: Uuid, row: &Row) -> Found {
         wait: row.get(7),
         hints: row.get(8),
         pending: row.get(9),
+        source: row.get::<_, Option<String>>(12).map(|url| Address { url, etag: row.get(13) }),
     }
 }
 

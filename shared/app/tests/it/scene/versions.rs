@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{ACTOR, MODEL, Scene, text};
+use crate::origin::Origin;
 use crate::world::CRON_SECRET;
 
 impl Scene {
@@ -71,6 +72,77 @@ impl Scene {
         self.admin.execute(sql, &[&tenant.uuid(), &own]).await.unwrap();
         let headers = vec![("authorization", format!("Bearer {CRON_SECRET}"))];
         self.exchange("POST", "/api/ingest/sweep", headers, None).await;
+    }
+
+    /// Bytes that are pulled, asked for again, and put off; and the steps of an upload in parts.
+    pub(super) async fn sources(&mut self) {
+        let origin = Origin::start().await;
+        origin.set(
+            "/page",
+            200,
+            &[("content-type", "text/plain"), ("etag", "\"1\"")],
+            b"The heron of the scene reads.",
+        );
+        origin.set("/broken", 503, &[], b"");
+        let theirs = self.passive().documents[0].to_string();
+        let mut ids = vec![theirs];
+        for path in ["/page", "/broken"] {
+            for place in [Value::Null, json!(self.passive().others[0])] {
+                let new = json!({ "url": format!("{}{path}", origin.url), "collectionId": place });
+                let made = self.post("/api/documents", new).await;
+                ids.push(text(&made, "id"));
+            }
+        }
+        let room = self.post("/api/upload", json!({ "filename": "parts.txt", "size": 5 })).await;
+        ids.push(text(&room, "documentId"));
+        let _ = self.files.ingest.due().await;
+        for page in ["\"1\"", "\"2\""] {
+            origin.set("/page", 200, &[("content-type", "text/plain"), ("etag", page)], page.as_bytes());
+            for id in &ids {
+                self.post(&format!("/api/documents/{id}/refresh"), json!({})).await;
+                self.post(&format!("/api/upload/{id}/sign"), json!({ "method": "POST" })).await;
+            }
+            let _ = self.files.ingest.due().await;
+        }
+        self.take_events().await;
+    }
+
+    /// Endpoints that hear, refuse and are gone; and what a sweep does about them.
+    pub(super) async fn webhooks(&mut self) {
+        let origin = Origin::start().await;
+        origin.set("/hook", 200, &[], b"");
+        let sql = "select w.id from webhook w where w.tenant_id = $1";
+        let theirs = self.admin.query(sql, &[&self.passive().tenant().uuid()]).await.unwrap();
+        let mut ids: Vec<String> = theirs.iter().map(|row| row.get::<_, Uuid>(0).to_string()).collect();
+        for path in ["hook", "none"] {
+            let made = self.post("/api/webhooks", json!({ "url": format!("{}/{path}", origin.url) })).await;
+            ids.push(text(&made, "id"));
+        }
+        self.get("/api/webhooks").await;
+        for id in &ids {
+            self.get(&format!("/api/webhooks/{id}")).await;
+            let change = json!({ "events": ["document.ready", "document.deleted"], "enabled": true });
+            self.send("PATCH", &format!("/api/webhooks/{id}"), Some(change)).await;
+        }
+        let own = self.upload("scene.txt", b"The heron of the scene is told about.").await;
+        self.take_events().await;
+        self.send("DELETE", &format!("/api/documents/{own}"), None).await;
+        let tenant = self.population.members[ACTOR].tenant();
+        let sql = "select d.id from webhook_delivery d where d.delivered_at is null";
+        // The other tenant's messages are asked for as well, in the actor's name.
+        for row in self.admin.query(sql, &[]).await.unwrap() {
+            let _ = docent::webhooks::deliver(&self.files.app, tenant, row.get(0)).await;
+        }
+        let environment = self.population.world.environment.clone().with("MASTER_KEY_t2", super::OTHER_MASTER);
+        for current in ["t2", "t1"] {
+            let environment = environment.clone().with("MASTER_KEY_CURRENT", current);
+            let masters = docent::keys::Masters::read(&environment).unwrap();
+            let app = docent::App { masters, ..self.files.app.clone() };
+            let _ = docent::webhooks::tidy(&app, tenant).await;
+        }
+        for id in &ids {
+            self.send("DELETE", &format!("/api/webhooks/{id}"), None).await;
+        }
     }
 
     /// Uploads the next version of a name that is there.
