@@ -10,9 +10,9 @@ use super::sandbox::STALLED;
 use super::store::{self, Claim, Found, Lease};
 use super::{Ingest, Source};
 use crate::auth::TenantId;
-use crate::documents;
+use crate::documents::{self, Status};
 use crate::error::{Error, Kind, Result};
-use crate::objects::Head;
+use crate::objects::{From, Head};
 
 /// How often the bytes may change under a worker before it leaves them to the next hint.
 const MOST_LOOKS: u32 = 3;
@@ -56,7 +56,7 @@ impl Ingest {
                     Err(error) => return Err(self.put_off(&found, source, error).await),
                 }
             }
-            let head = match self.objects.head(&found.key).await {
+            let head = match self.head(&found).await {
                 Ok(head) => head,
                 Err(error) => return Err(self.put_off(&found, source, error).await),
             };
@@ -88,6 +88,20 @@ impl Ingest {
         }
         self.hint(tenant, &documents::object_key(tenant, document), source, PAUSES[0]).await?;
         Err(Error::new(Kind::StorageUnavailable, "The file keeps changing while it is read."))
+    }
+
+    /// What the bucket holds. A HEAD has no body, so that a bucket that is not there looks like a file that is not, and
+    /// before a document that people read goes, its bucket is asked a second way.
+    async fn head(&self, found: &Found) -> Result<Option<Head>> {
+        let head = self.objects.head(&found.key).await?;
+        if head.is_none() && found.state.current_etag.is_some() && found.state.status != Status::Deleted {
+            let listing = self.objects.list(&found.key, &From::Start).await?;
+            if listing.objects.iter().any(|object| object.key == found.key) {
+                let detail = "The bucket says both that a file is there and that it is not.";
+                return Err(Error::new(Kind::StorageUnavailable, detail));
+            }
+        }
+        Ok(head)
     }
 
     /// Nobody could look: the hint stays, and a document in work is not stuck but postponed.
