@@ -10,6 +10,7 @@ mod corpus;
 mod formats;
 mod heavy;
 mod hostile;
+mod pdf_limits;
 mod properties;
 mod retrieval;
 mod samples;
