@@ -12,6 +12,7 @@ mod heavy;
 mod hostile;
 mod pdf_limits;
 mod properties;
+mod regressions;
 mod retrieval;
 mod samples;
 mod support;
