@@ -134,9 +134,9 @@ fn part(block: &Block) -> Option<Part> {
 impl Part {
     fn clean(&mut self) {
         match self {
-            Self::Heading(_, text) | Self::Text(text) => *text = pdf_repair::presentation_forms(text),
+            Self::Heading(_, text) | Self::Text(text) => *text = pdf_repair::repaired(text),
             Self::Table(rows) => {
-                rows.iter_mut().flatten().for_each(|cell| *cell = pdf_repair::presentation_forms(cell));
+                rows.iter_mut().flatten().for_each(|cell| *cell = pdf_repair::repaired(cell));
             }
         }
     }

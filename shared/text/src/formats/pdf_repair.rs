@@ -5,9 +5,18 @@ use std::collections::HashSet;
 
 use unicode_normalization::UnicodeNormalization;
 
+/// Everything that can be repaired without knowing the rest of the document.
+pub(crate) fn repaired(text: &str) -> String {
+    let letters = presentation_forms(text);
+    match sentence_spaces(&letters) {
+        Cow::Owned(spaced) => spaced,
+        Cow::Borrowed(_) => letters,
+    }
+}
+
 /// Replaces glyph shapes (Latin ligatures, Arabic presentation forms, width variants) by the letters they stand
 /// for. Not full NFKC, which would also turn `x²` into `x2` and `½` into three characters.
-pub(crate) fn presentation_forms(text: &str) -> String {
+fn presentation_forms(text: &str) -> String {
     let mut repaired = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -18,6 +27,43 @@ pub(crate) fn presentation_forms(text: &str) -> String {
         }
     }
     repaired.nfc().collect()
+}
+
+/// Puts back the space that was lost where a sentence ended with its line, or where a link begins: `end.Next` is
+/// `end. Next`. Names of hosts and files, which hold a point for good, have another one or go on otherwise.
+fn sentence_spaces(text: &str) -> Cow<'_, str> {
+    let mut spaced = String::new();
+    let mut copied = 0;
+    for (at, _) in text.match_indices(['.', '!', '?']) {
+        let before = word_end(&text[..at]);
+        let next = &text[at + 1..];
+        let after = &next[..next.find(|c: char| !c.is_alphabetic()).unwrap_or(next.len())];
+        let small =
+            |word: &str, least: usize| word.chars().all(char::is_lowercase) && word.chars().nth(least - 1).is_some();
+        let mut letters = after.chars();
+        let begins = letters.next().is_some_and(char::is_uppercase) && small(letters.as_str(), 2);
+        if !begins || !small(before, 3) || is_part_of_a_name(text, at - before.len(), at + 1 + after.len()) {
+            continue;
+        }
+        spaced.push_str(&text[copied..=at]);
+        spaced.push(' ');
+        copied = at + 1;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    spaced.push_str(&text[copied..]);
+    Cow::Owned(spaced)
+}
+
+/// Whether what stands right around two words makes them parts of one name, as in `www.Example.com` and `a/b.Next`.
+fn is_part_of_a_name(text: &str, start: usize, end: usize) -> bool {
+    let before = text[..start].chars().next_back();
+    let mut after = text[end..].chars();
+    let (next, second) = (after.next(), after.next());
+    before.is_some_and(|c| c.is_alphanumeric() || "./@_-:\\#".contains(c))
+        || next.is_some_and(|c| "/@_(\\".contains(c) || c.is_numeric())
+        || (next == Some('.') && second.is_some_and(char::is_alphanumeric))
 }
 
 /// The words of a document, to tell a hyphen that breaks a line from one that belongs to its word.
@@ -82,4 +128,36 @@ impl Vocabulary {
 fn word_end(text: &str) -> &str {
     let start = text.char_indices().rev().take_while(|(_, c)| c.is_alphabetic()).last();
     start.map_or("", |(at, _)| &text[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_spaces_come_back_and_names_keep_their_points() {
+        for (text, expected) in [
+            ("at the end.Next comes", "at the end. Next comes"),
+            ("(vgl.Abbildung 2.8)", "(vgl. Abbildung 2.8)"),
+            ("wirklich?Nein. ende.Über", "wirklich? Nein. ende. Über"),
+            ("one.Two.", "one. Two."),
+        ] {
+            assert_eq!(sentence_spaces(text), expected);
+        }
+        for text in [
+            "www.Example.com",
+            "see a/path.Next",
+            "node.JS",
+            "System.Out",
+            "e.g.Then",
+            "file.Name(x)",
+            "3.Five",
+            "mail@host.Com",
+            "U.S.Army",
+            "list.Add(x)",
+            "plain. Text",
+        ] {
+            assert_eq!(sentence_spaces(text), text);
+        }
+    }
 }

@@ -5,58 +5,78 @@ use std::collections::HashMap;
 use crate::budget::limits;
 use crate::error::Error;
 
+/// What lies below a node.
+#[derive(Clone, Copy, Default)]
+struct Below {
+    /// On how many ways leaves are reached.
+    ways: u64,
+    levels: usize,
+}
+
 enum Node {
     Open,
-    /// On how many ways leaves are reached from here.
-    Done(u64),
+    Done(Below),
+}
+
+struct Step {
+    node: u32,
+    next: usize,
+    below: Below,
 }
 
 pub(super) fn check(kids: &HashMap<u32, Vec<u32>>, leaves: u64) -> Result<(), Error> {
     let mut nodes: HashMap<u32, Node> = HashMap::new();
     for &root in kids.keys() {
-        if walk(root, kids, &mut nodes)? > leaves {
+        walk(root, kids, &mut nodes)?;
+        // Roots come in no order, so that a tree may be known from below before it is met from above.
+        let Some(Node::Done(below)) = nodes.get(&root) else { continue };
+        if below.levels > limits::PDF_TREE_DEPTH {
+            return Err(too_deep());
+        }
+        if below.ways > leaves {
             return Err(Error::limit(format!("A tree of the PDF has more than {leaves} leaves.")));
         }
     }
     Ok(())
 }
 
+fn too_deep() -> Error {
+    Error::limit(format!("A tree of the PDF is deeper than {} levels.", limits::PDF_TREE_DEPTH))
+}
+
 /// Depth first, with a stack of its own.
-fn walk(root: u32, kids: &HashMap<u32, Vec<u32>>, nodes: &mut HashMap<u32, Node>) -> Result<u64, Error> {
-    let mut below = 0;
-    let mut open = vec![(root, 0, 0u64)];
-    while let Some((node, next, ways)) = open.pop() {
-        if next == 0 {
-            match nodes.get(&node) {
+fn walk(root: u32, kids: &HashMap<u32, Vec<u32>>, nodes: &mut HashMap<u32, Node>) -> Result<(), Error> {
+    let mut open = vec![Step { node: root, next: 0, below: Below::default() }];
+    while let Some(mut step) = open.pop() {
+        if step.next == 0 {
+            match nodes.get(&step.node) {
                 Some(Node::Open) => return Err(Error::corrupt("A tree of the PDF contains itself.")),
-                Some(Node::Done(known)) => {
-                    below = *known;
-                    add(&mut open, below);
+                Some(Node::Done(below)) => {
+                    add(&mut open, *below);
                     continue;
                 }
-                None => nodes.insert(node, Node::Open),
+                None => nodes.insert(step.node, Node::Open),
             };
         }
-        if let Some(&kid) = kids.get(&node).and_then(|kids| kids.get(next)) {
-            open.push((node, next + 1, ways));
-            open.push((kid, 0, 0));
+        if let Some(&kid) = kids.get(&step.node).and_then(|kids| kids.get(step.next)) {
+            step.next += 1;
+            open.push(step);
+            open.push(Step { node: kid, next: 0, below: Below::default() });
             if open.len() > limits::PDF_TREE_DEPTH {
-                return Err(Error::limit(format!(
-                    "A tree of the PDF is deeper than {} levels.",
-                    limits::PDF_TREE_DEPTH
-                )));
+                return Err(too_deep());
             }
             continue;
         }
-        below = ways.max(1);
-        nodes.insert(node, Node::Done(below));
+        let below = Below { ways: step.below.ways.max(1), levels: step.below.levels + 1 };
+        nodes.insert(step.node, Node::Done(below));
         add(&mut open, below);
     }
-    Ok(below)
+    Ok(())
 }
 
-fn add(open: &mut [(u32, usize, u64)], ways: u64) {
-    if let Some((_, _, sum)) = open.last_mut() {
-        *sum = sum.saturating_add(ways);
+fn add(open: &mut [Step], below: Below) {
+    if let Some(above) = open.last_mut() {
+        above.below.ways = above.below.ways.saturating_add(below.ways);
+        above.below.levels = above.below.levels.max(below.levels);
     }
 }

@@ -124,6 +124,16 @@ fn an_unclosed_csv_quote_is_refused() {
 }
 
 #[test]
+fn what_is_too_long_for_a_header_stands_once() {
+    let table = |bytes: usize| text_of("a.csv", format!("{},b\n1,2\n3,4", "h".repeat(bytes)));
+    let repeated = |text: &str| text.matches("hhhh: ").count();
+    assert_eq!(repeated(&table(limits::TABLE_HEADER_BYTES)), 2);
+    let text = table(limits::TABLE_HEADER_BYTES + 1);
+    assert_eq!((repeated(&text), text.lines().count()), (0, 3));
+    assert!(text.ends_with("h; b\n1; 2\n3; 4"), "{text}");
+}
+
+#[test]
 fn every_budget_is_kept() {
     let text = "word ".repeat(1000);
     let html = "<p>x".repeat(1000);

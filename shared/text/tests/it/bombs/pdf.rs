@@ -46,6 +46,7 @@ fn hello(catalog: &str, pages: &str, more: &[String]) -> Vec<u8> {
     file(&objects, "")
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of files")]
 fn trees() -> Vec<Job> {
     let chain = |depth: usize| {
         let node = |index: usize| {
@@ -115,6 +116,7 @@ fn trees() -> Vec<Job> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of files")]
 fn references() -> Vec<Job> {
     let hostile_length = |length: &str| {
         let body = format!("<< /Length {length} >>\nstream\n{HELLO}\nendstream");

@@ -35,6 +35,7 @@ fn flate_blanks(mebibytes: usize) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of files")]
 fn filters() -> Vec<Job> {
     vec![
         Job::one("a page of 100 MB of blanks in 100 kB", "a.pdf", "limit_exceeded", || {
@@ -152,6 +153,7 @@ fn with_font(font: &str, map: &str, content: &str) -> Vec<u8> {
     file(&[CATALOG.into(), PAGES.into(), PAGE.into(), stream("", content), font.into(), stream("", map)], "")
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of files")]
 fn fonts() -> Vec<Job> {
     const WIDE: &str = "<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H /ToUnicode 6 0 R /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>] >>";
     let map =
@@ -237,6 +239,7 @@ fn fonts() -> Vec<Job> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of files")]
 fn operators() -> Vec<Job> {
     let content = |body: String| page(stream("", body), &[]);
     vec![
