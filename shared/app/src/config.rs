@@ -254,6 +254,8 @@ impl Origins {
 /// What the parsers' own budget admits of one file.
 const UPLOAD_BYTES: u64 = 50 * 1024 * 1024;
 const STREAM_BYTES: u64 = 500 * 1024 * 1024;
+/// Vercel gives a function half a gigabyte of temporary files, which hold the document and the text that was read of it.
+const STREAM_BYTES_ON_VERCEL: u64 = 150 * 1024 * 1024;
 
 impl Limits {
     pub fn read(environment: &Environment) -> Result<Limits, Error> {
@@ -263,7 +265,8 @@ impl Limits {
             bytes => Ok(bytes),
         };
         let upload_bytes = bytes("MAX_UPLOAD_BYTES", UPLOAD_BYTES)?;
-        let stream_default = environment.get("MAX_UPLOAD_BYTES").map_or(STREAM_BYTES, |_| upload_bytes);
+        let on_platform = environment.get("VERCEL").map_or(STREAM_BYTES, |_| STREAM_BYTES_ON_VERCEL);
+        let stream_default = environment.get("MAX_UPLOAD_BYTES").map_or(on_platform, |_| upload_bytes);
         Ok(Limits {
             upload_bytes,
             stream_bytes: bytes("MAX_STREAM_BYTES", stream_default)?,

@@ -36,8 +36,9 @@ fn limits_follow_the_environment() {
 fn a_file_may_be_larger_when_it_need_not_be_held_as_a_whole() {
     const MB: u64 = 1024 * 1024;
     type Row = (&'static [(&'static str, &'static str)], u64, u64);
-    let table: [Row; 5] = [
+    let table: [Row; 6] = [
         (&[], 50 * MB, 500 * MB),
+        (&[("VERCEL", "1")], 50 * MB, 150 * MB),
         (&[("MAX_UPLOAD_BYTES", "7")], 7, 7),
         (&[("MAX_STREAM_BYTES", "7")], 50 * MB, 7),
         (&[("MAX_UPLOAD_BYTES", "7"), ("MAX_STREAM_BYTES", "9")], 7, 9),

@@ -83,14 +83,23 @@ impl Ingest {
                 for due in choose(&held, AT_ONCE - running.len(), self.everything_due().await) {
                     found += 1;
                     *held.entry(due.tenant()).or_default() += 1;
-                    running.push(async move { (due.tenant(), self.one(due).await) });
+                    running.push(async move {
+                        let outcome = self.one(due).await;
+                        let failed = outcome.is_err();
+                        settled(outcome);
+                        // What fails before it could be put off is due again at once: no haste with that.
+                        if failed {
+                            tokio::time::sleep(IDLE).await;
+                        }
+                        due.tenant()
+                    });
                 }
             }
             if found == 0 && running.is_empty() {
                 tokio::time::sleep(IDLE).await;
                 continue;
             }
-            if let Ok(Some((tenant, _))) = timeout(IDLE, running.next()).await {
+            if let Ok(Some(tenant)) = timeout(IDLE, running.next()).await {
                 let left = held.get(&tenant).map_or(0, |held| held.saturating_sub(1));
                 match left {
                     0 => held.remove(&tenant),
