@@ -1,5 +1,6 @@
 //! One document's way: look, decide, and when there is work, do it under a lease that fences out everybody else.
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::build::{self, Stop};
@@ -42,7 +43,12 @@ pub enum Outcome {
 }
 
 impl Ingest {
-    pub(super) async fn look(&self, tenant: TenantId, document: Uuid, source: Source) -> Result<Outcome> {
+    /// On the heap: all of ingestion is inside, and everything that leads here would carry it on its stack.
+    pub(super) fn look(&self, tenant: TenantId, document: Uuid, source: Source) -> BoxFuture<'_, Result<Outcome>> {
+        Box::pin(self.look_now(tenant, document, source))
+    }
+
+    async fn look_now(&self, tenant: TenantId, document: Uuid, source: Source) -> Result<Outcome> {
         for _ in 0..MOST_LOOKS {
             let found = {
                 let tx = self.app.db.tenant(tenant).await?;
@@ -61,7 +67,6 @@ impl Ingest {
                 Err(error) => return Err(self.put_off(&found, source, error).await),
             };
             if Ingest::pulls(&found, head.is_some()) {
-                // On the heap: what reads an address is larger than all the rest of a look.
                 let outcome = match Box::pin(self.pull(&found, source)).await? {
                     Pulled::Again => continue,
                     Pulled::Later => Outcome::Busy,

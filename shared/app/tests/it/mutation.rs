@@ -102,7 +102,8 @@ async fn any_predicate_may_fall() {
 async fn without_walls_the_scene_leaks_in_every_room() {
     let mut scene = Scene::new().await;
     let url = scene.admin_url().to_owned();
-    let quiet = ["visitors", "ingestion", "model"];
+    // Foreign keys hold where these would leak, or they only read what nobody else is told.
+    let quiet = ["visitors", "sources", "ingestion", "model"];
     for step in STEPS.iter().filter(|step| !quiet.contains(step)) {
         scene.behind(Door::without(Wall::Both), Some(&url));
         let played = scene.play(&[step]).await;

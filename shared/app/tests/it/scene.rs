@@ -126,7 +126,7 @@ impl Scene {
         let dispatch = self.log.dispatch();
         for step in steps {
             self.sent.clear();
-            self.step(step).with_subscriber(dispatch.clone()).await;
+            Box::pin(self.step(step)).with_subscriber(dispatch.clone()).await;
             let log = self.log.take();
             let seen = self.population.register.scan(&log, Some(ACTOR), self.sent.as_bytes(), false);
             self.played.foreign.extend(seen.foreign.into_iter().map(|mark| format!("{mark} in the log of {step}")));
