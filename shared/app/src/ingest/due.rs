@@ -111,7 +111,7 @@ impl Ingest {
 
     async fn take_up(&self, due: Vec<Due>) -> usize {
         let work = stream::iter(due).map(|due| async move { !self.late() && settled(self.one(due).await) });
-        work.buffer_unordered(AT_ONCE).filter(|ended| std::future::ready(*ended)).count().await
+        work.buffer_unordered(self.at_once).filter(|ended| std::future::ready(*ended)).count().await
     }
 
     async fn everything_due(&self) -> Vec<Due> {

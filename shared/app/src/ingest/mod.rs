@@ -70,11 +70,18 @@ pub struct Ingest {
     objects: Objects,
     settings: Arc<config::Ingest>,
     until: Option<Instant>,
+    at_once: usize,
 }
 
 impl Ingest {
     pub fn new(app: App, objects: Objects, settings: config::Ingest) -> Ingest {
-        Ingest { app, objects, settings: Arc::new(settings), until: None }
+        Ingest { app, objects, settings: Arc::new(settings), until: None, at_once: AT_ONCE }
+    }
+
+    /// The same, with so many documents that are due in work at a time: one keeps an order that comes again.
+    pub fn at_once(mut self, documents: usize) -> Ingest {
+        self.at_once = documents.max(1);
+        self
     }
 
     /// The same, with one deadline for everything that is done with it from now on.

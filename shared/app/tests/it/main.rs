@@ -34,6 +34,7 @@ mod pgbouncer;
 mod population;
 mod postings;
 mod pulls;
+mod readers;
 mod redis;
 mod requests;
 mod scene;

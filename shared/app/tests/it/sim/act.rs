@@ -31,7 +31,8 @@ impl Run<'_> {
         }
         let number = *self.dice.pick(&living);
         match choice {
-            0..52 => self.overwrite(number).await,
+            0..42 => self.overwrite(number).await,
+            42..52 => self.version(number).await,
             52..64 => return self.delete(number).await,
             64..74 => self.remove_bytes(number).await,
             _ => self.complete(number).await,
@@ -47,42 +48,50 @@ impl Run<'_> {
     pub async fn upload(&mut self) {
         let tenant = self.dice.below(self.tenants.len());
         let number = self.docs.len();
-        let name = format!("d{number}.md");
+        self.send(tenant, format!("d{number}.md"), number, "keep").await;
+    }
+
+    /// Bytes of the same name: the next version of the document, in a place of its own.
+    async fn version(&mut self, number: usize) {
+        let (tenant, name) = (self.docs[number].tenant, self.docs[number].name.clone());
+        let policy = *self.dice.pick(&["version", "replace"]);
+        self.send(tenant, name, number, policy).await;
+    }
+
+    async fn send(&mut self, tenant: usize, name: String, number: usize, policy: &str) {
         let sections = self.sections();
-        let mark = model::mark(tenant, number, 0);
+        let mark = model::mark(tenant, number, self.docs.get(number).map_or(0, |doc| doc.made));
         let bytes = model::text(&mark, sections);
-        self.lane.gate.note(format!("upload {name} of t{tenant}, {sections} sections"));
-        let reply = self.tenants[tenant].post("/api/upload", json!({ "filename": name, "size": bytes.len() })).await;
+        self.lane.gate.note(format!("upload {name} of t{tenant}, {policy}, {sections} sections"));
+        let new = json!({ "filename": name, "size": bytes.len(), "onDuplicate": policy });
+        let reply = self.tenants[tenant].post("/api/upload", new).await;
         assert_eq!(reply.status, 201, "{}", reply.text());
         let created = reply.json();
         let id: Uuid = created["documentId"].as_str().unwrap().parse().unwrap();
-        self.lane.gate.label(id.simple().to_string(), format!("d{number}"));
         let url: url::Url = created["upload"]["url"].as_str().unwrap().parse().unwrap();
         let key = url.path().trim_start_matches("/docent/").to_owned();
-        self.docs.push(Doc {
-            tenant,
-            name,
-            id,
-            key,
-            versions: Vec::new(),
-            here: None,
-            vanished: false,
-            deleted: false,
-            made: 0,
-        });
-        if !self.dice.percent(7) {
-            let mut request = self.lane.http.put(url).body(bytes.clone());
-            for (name, value) in created["upload"]["headers"].as_object().unwrap() {
-                request = request.header(name, value.as_str().unwrap());
-            }
-            let put = request.send().await.unwrap();
-            assert!(put.status().is_success(), "{}", put.status());
-            let etag = put.headers()["etag"].to_str().unwrap().trim_matches('"').to_owned();
-            self.put(number, etag, mark, &bytes);
+        let at = self.docs.iter().position(|doc| doc.id == id).unwrap_or(self.docs.len());
+        if at == self.docs.len() {
+            self.lane.gate.label(id.simple().to_string(), format!("d{at}"));
+            self.docs.push(Doc::new(tenant, name, id, key.clone()));
         }
+        if at == number && self.dice.percent(7) {
+            self.docs[at].empty_room = true;
+            return;
+        }
+        let mut request = self.lane.http.put(url).body(bytes.clone());
+        for (name, value) in created["upload"]["headers"].as_object().unwrap() {
+            request = request.header(name, value.as_str().unwrap());
+        }
+        let put = request.send().await.unwrap();
+        assert!(put.status().is_success(), "{}", put.status());
+        let etag = put.headers()["etag"].to_str().unwrap().trim_matches('"').to_owned();
+        self.docs[number].made += usize::from(at != number);
+        self.docs[at].key = key;
+        self.put(at, etag, mark, &bytes);
         self.absorb();
         if self.dice.percent(60) && self.told() {
-            self.complete(number).await;
+            self.complete(at).await;
         }
     }
 
@@ -103,7 +112,8 @@ impl Run<'_> {
     }
 
     async fn remove_bytes(&mut self, number: usize) {
-        if self.docs[number].here.is_none() {
+        // Of one that has several versions the bytes of the one before would count again, if nobody looked meanwhile.
+        if self.docs[number].here.is_none() || !self.docs[number].key.ends_with("/1") {
             return;
         }
         self.lane.gate.note(format!("remove the bytes of d{number}"));
@@ -118,9 +128,11 @@ impl Run<'_> {
         }
         self.lane.gate.note(format!("complete d{number}"));
         let doc = &self.docs[number];
-        let reply = self.tenants[doc.tenant].post(&format!("/api/upload/{}/complete", doc.id), json!({})).await;
+        let path = format!("/api/upload/{}/complete", doc.id);
+        let reply = self.tenants[doc.tenant].post(&path, json!({})).await;
         let gone = reply.status == 404 && (doc.vanished || doc.deleted);
-        assert!(reply.status == 202 || gone, "{}", reply.text());
+        let early = reply.status == 409 && doc.empty_room;
+        assert!(reply.status == 202 || gone || early, "{}", reply.text());
     }
 
     /// Deletes, and sees at once that nothing of it is found any more.

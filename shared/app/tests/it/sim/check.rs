@@ -140,8 +140,8 @@ impl Run<'_> {
             return Ok(());
         }
         for (tenant, id) in failed {
-            let reply = self.tenants[tenant].post(&format!("/api/upload/{id}/complete"), json!({})).await;
-            if reply.status != 202 {
+            let reply = self.tenants[tenant].post(&format!("/api/documents/{id}/redrive"), json!({})).await;
+            if !reply.status.is_success() {
                 return Err(format!("a redrive was refused: {}", reply.text()));
             }
         }

@@ -217,7 +217,8 @@ fn process(environment: &Environment, gate: Option<Shared>, clock: &Clock) -> Fi
     let db = Db::with_door(&config, Role::App, door).unwrap();
     let limits = config::Limits::read(environment).unwrap();
     let app = App::with_db(environment, db, limits).unwrap().with_clock(clock.clone());
-    Files::new(environment, app).unwrap()
+    let files = Files::new(environment, app).unwrap();
+    Files { ingest: files.ingest.at_once(1), ..files }
 }
 
 /// The server takes no more connections to this database, and ends those of the app.

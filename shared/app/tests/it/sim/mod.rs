@@ -25,6 +25,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use docent::config::Environment;
 use futures_util::FutureExt;
 
+pub use shelf::Shelf;
+
 use crate::dice::{Dice, mixed};
 use fault::Fault;
 use lane::Lane;
@@ -37,6 +39,9 @@ const SEEDS: u64 = 1;
 const LANES: usize = 4;
 /// Runs after which a lane throws away what they left in its database.
 const RUNS_BETWEEN_CLEARING: usize = 50;
+
+/// Unoptimised, the state of a whole world's calls is more than a thread's usual stack.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// How a run ended.
 pub struct Outcome {
@@ -106,7 +111,8 @@ fn run_all(tickets: &[Ticket], lanes: usize) -> Report {
     let next = || tickets.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
     std::thread::scope(|scope| {
         for _ in 0..lanes.min(tickets.len()) {
-            scope.spawn(|| lane(&next, &report));
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            thread.spawn_scoped(scope, || lane(&next, &report)).unwrap();
         }
     });
     report.into_inner().unwrap()

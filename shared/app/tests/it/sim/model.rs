@@ -22,6 +22,8 @@ pub struct Doc {
     pub deleted: bool,
     /// Versions that were made, put or not.
     pub made: usize,
+    /// Room was made for bytes that never came.
+    pub empty_room: bool,
 }
 
 pub struct Version {
@@ -82,6 +84,11 @@ impl Version {
 }
 
 impl Doc {
+    pub fn new(tenant: usize, name: String, id: Uuid, key: String) -> Doc {
+        let (versions, here, vanished, deleted, made, empty_room) = (Vec::new(), None, false, false, 0, false);
+        Doc { tenant, name, id, key, versions, here, vanished, deleted, made, empty_room }
+    }
+
     fn whole(&self, row: &Row, version: &Version) -> bool {
         row.current_etag.as_deref() == Some(&version.etag) && row.digest.as_deref() == Some(&version.digest)
     }

@@ -279,7 +279,8 @@ impl Run<'_> {
     pub fn absorb(&mut self) {
         let uploaded = std::mem::take(&mut *self.lane.front.uploaded.lock().unwrap());
         for (key, etag, bytes) in uploaded {
-            let number = self.docs.iter().position(|doc| doc.key == key).unwrap();
+            // An older version's bytes changed, which no longer count.
+            let Some(number) = self.docs.iter().position(|doc| doc.key == key) else { continue };
             let mark = model::mark(self.docs[number].tenant, number, self.docs[number].made);
             self.put(number, etag, mark, &bytes);
         }
