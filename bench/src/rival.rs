@@ -65,7 +65,11 @@ pub fn installed(name: &str, packages: &[&str]) -> Outcome<PathBuf> {
 }
 
 /// Runs a script with a request on its standard input; gives the lines of JSON that it answers with.
-pub fn ask<T: serde::de::DeserializeOwned>(python: &Path, script: &str, request: &serde_json::Value) -> Outcome<Vec<T>> {
+pub fn ask<T: serde::de::DeserializeOwned>(
+    python: &Path,
+    script: &str,
+    request: &serde_json::Value,
+) -> Outcome<Vec<T>> {
     let mut command = Command::new(python);
     let mut child = command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.stdin.take().ok_or("the pipe was asked for")?.write_all(request.to_string().as_bytes())?;

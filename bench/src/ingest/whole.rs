@@ -60,7 +60,18 @@ fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) ->
         "End to end into one Postgres, {DIMENSIONS} dimensions, {}: ours from the upload's completion until ready",
         build::profile_name()
     );
-    let head = ["pipeline and file", "chunks", "parse s", "chunk s", "embed s", "store s", "all s", "MB/s", "ours is", "peak MiB"];
+    let head = [
+        "pipeline and file",
+        "chunks",
+        "parse s",
+        "chunk s",
+        "embed s",
+        "store s",
+        "all s",
+        "MB/s",
+        "ours is",
+        "peak MiB",
+    ];
     let mut table = Table::new(title, &head);
     let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
     let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();

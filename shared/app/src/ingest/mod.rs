@@ -6,6 +6,7 @@ mod build;
 mod compare;
 mod decide;
 mod due;
+mod embed;
 mod events;
 pub mod failpoint;
 mod plan;
@@ -23,7 +24,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use batch::SIZE as BATCH;
 pub use due::{AT_ONCE, DUE_PAGE, LONGEST_PAUSE};
 pub use failpoint::failpoint;
 pub use routes::router;

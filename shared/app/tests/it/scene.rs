@@ -1,6 +1,7 @@
 //! One tenant acts and the other is only there: every statement of the product runs as the first, with the second one's
 //! rows beside it, and whatever becomes visible or changes of the second is a leak.
 
+mod pace;
 mod versions;
 
 use std::sync::Arc;
@@ -109,7 +110,7 @@ impl Scene {
         let dispatch = self.log.dispatch();
         for step in steps {
             self.sent.clear();
-            self.step(step).with_subscriber(dispatch.clone()).await;
+            Box::pin(self.step(step)).with_subscriber(dispatch.clone()).await;
             let log = self.log.take();
             let seen = self.population.register.scan(&log, Some(ACTOR), self.sent.as_bytes(), false);
             self.played.foreign.extend(seen.foreign.into_iter().map(|mark| format!("{mark} in the log of {step}")));
@@ -130,7 +131,10 @@ impl Scene {
             "documents" => self.documents().await,
             "versions" => self.versions().await,
             "ingestion" => self.ingestion().await,
-            "model" => self.model().await,
+            "model" => {
+                self.model().await;
+                Box::pin(self.pace()).await;
+            }
             "chat" => self.chat().await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,
