@@ -9,6 +9,9 @@ use crate::{
     runtime_api::Lambda,
 };
 
+/// Batches of which a book has several.
+const SMALL: (&str, &str) = ("INGEST_BATCH_CHUNKS", "64");
+
 /// Long enough for several batches of chunks.
 fn book() -> String {
     (1..=400).map(|n| format!("Paragraph {n} tells of lighthouse number {n}, whose lamp turns every {} seconds and whose keeper writes down each ship that passes by.\n\n", n % 17 + 3)).collect()
@@ -47,7 +50,7 @@ async fn ingested(backend: &mut Backend, killed_at: Option<&str>) -> Stored {
 
     if let Some(point) = killed_at {
         let mut environment = backend.environment();
-        environment.extend([("DOCENT_FAILPOINT", point), ("INGEST_LEASE_SECONDS", "1")]);
+        environment.extend([("DOCENT_FAILPOINT", point), ("INGEST_LEASE_SECONDS", "1"), SMALL]);
         let mut doomed = Lambda::start("lambda-ingest", &environment).await;
         doomed.ready().await;
         doomed.send(batch.clone()).await;
@@ -57,7 +60,7 @@ async fn ingested(backend: &mut Backend, killed_at: Option<&str>) -> Stored {
 
     // The queue delivers again what was never acknowledged; until the dead one's lease runs out, that is refused.
     let mut environment = backend.environment();
-    environment.push(("INGEST_LEASE_SECONDS", "1"));
+    environment.extend([("INGEST_LEASE_SECONDS", "1"), SMALL]);
     let mut worker = Lambda::start("lambda-ingest", &environment).await;
     worker.ready().await;
     let path = format!("/api/documents/{document}");
@@ -81,7 +84,7 @@ async fn stored(backend: &Backend, document: &str, book: &str) -> Stored {
     let sql = format!(
         "select (select count(*) from chunk c where c.document_id = d.id and c.revision = d.current_revision),
                 (select count(*) from embedding e where e.document_id = d.id and e.revision = d.current_revision),
-                (select count(*) from posting p where p.document_id = d.id and p.revision = d.current_revision),
+                (select sum(cardinality(p.postings))::bigint from posting p where p.document_id = d.id and p.revision = d.current_revision),
                 (select sha256(string_agg(c.text, '|' order by c.ordinal)::bytea) from chunk c
                  where c.document_id = d.id and c.revision = d.current_revision),
                 (select sum(s.chunks)::bigint from collection_delta s where s.tenant_id = d.tenant_id),

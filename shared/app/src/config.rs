@@ -1,6 +1,7 @@
 //! All reading of the environment: one small struct per concern, each field's variable named beside it.
 //! What is missing or contradicts itself stops the start, naming the variable and the remedy.
 
+mod paces;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use url::Url;
 
 use crate::limits::{Policy, Rates};
 
+pub use paces::Paces;
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
 /// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger
@@ -171,7 +173,13 @@ pub struct Ingest {
     pub parse_seconds: u64,
     /// `PARSER_MEMORY_BYTES`: what the process that reads one document may hold.
     pub parser_memory_bytes: u64,
+    /// `INGEST_BATCH_CHUNKS`: the most that are embedded and stored at once, whatever a provider takes. A chunk holds
+    /// some 10 KB until it is stored, 20 KB with a vector of 1,536 dimensions.
+    pub batch_chunks: usize,
 }
+
+/// What one request of the provider that takes most may hold.
+pub const BATCH_CHUNKS: usize = 2048;
 
 /// Within every platform's five minutes, with as much left for storing.
 pub const PARSE_SECONDS: u64 = 120;
@@ -196,6 +204,7 @@ impl Ingest {
             parser_memory_bytes: environment
                 .number("PARSER_MEMORY_BYTES", PARSER_MEMORY_BYTES)?
                 .max(LEAST_PARSER_MEMORY_BYTES),
+            batch_chunks: environment.number("INGEST_BATCH_CHUNKS", BATCH_CHUNKS)?.clamp(1, BATCH_CHUNKS),
         })
     }
 }
@@ -216,6 +225,8 @@ pub struct Limits {
     pub provider_origins: Origins,
     /// `EMBEDDING_MODEL`: what new collections are embedded with.
     pub embedding_model: String,
+    /// `EMBEDDING_PACES`: how fast providers may be asked for documents' embeddings.
+    pub embedding_paces: Paces,
     /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: its answers there are buffered, so that a stream of progress would
     /// only arrive when it has ended. (Chat has a door of its own, which streams.)
     pub buffered_progress: bool,
@@ -273,6 +284,7 @@ impl Limits {
             loopback_providers: environment.get("ALLOW_LOOPBACK_PROVIDERS") == Some("1"),
             provider_origins: Origins::read(environment)?,
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
+            embedding_paces: Paces::read(environment)?,
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use docent_llm::{Endpoint, LocalModel, Transport};
+use docent_llm::{EmbedLimits, Endpoint, ErrorKind, LocalModel, Pace, Transport};
 use docent_text::{Analyzer, hash};
 
 use crate::App;
@@ -29,8 +29,14 @@ enum Model {
         provider: String,
         model: String,
         paid_by: PaidBy,
+        pace: Option<Pace>,
     },
 }
+
+/// What a model of this process takes at once: a lexical hash costs nothing, and a batch is what one transaction
+/// stores; a real model thinks about each chunk for some ten milliseconds.
+const HASH_INPUTS: usize = 2048;
+const LOCAL_INPUTS: usize = 64;
 
 /// What a model may put around each text that it is given: marks of beginning and end.
 const TOKENS_AROUND_INPUT: usize = 8;
@@ -43,8 +49,10 @@ impl Embedder {
             (_, Some(local), _) if local.model() == name => Model::Local(local.clone()),
             (_, _, Some((provider, model))) => {
                 let account = keys::account(app, tenant, provider, keys)?;
+                let own = account.endpoint.embed_limits().pace;
                 Model::Provider {
                     transport: app.llm.transport.clone(),
+                    pace: app.limits.embedding_paces.of(provider, own),
                     endpoint: account.endpoint,
                     provider: provider.to_owned(),
                     model: model.to_owned(),
@@ -66,12 +74,38 @@ impl Embedder {
         &self.name
     }
 
+    /// What one batch may hold, and how fast batches may follow each other.
+    pub fn limits(&self) -> EmbedLimits {
+        let own = |inputs| EmbedLimits { inputs, input_tokens: usize::MAX, tokens: usize::MAX, pace: None };
+        match &self.model {
+            Model::Hash => own(HASH_INPUTS),
+            Model::Local(_) => own(LOCAL_INPUTS),
+            Model::Provider { endpoint, pace, .. } => EmbedLimits { pace: *pace, ..endpoint.embed_limits() },
+        }
+    }
+
+    /// Whose pace its batches share, whichever documents they are of.
+    pub fn bucket(&self) -> Option<String> {
+        match &self.model {
+            Model::Provider { provider, pace: Some(_), .. } => Some(format!("embed:{provider}")),
+            _ => None,
+        }
+    }
+
     /// One unit vector per input, in order, with the tokens that a provider bills for it.
     async fn embed(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
         match &self.model {
             Model::Hash => {
-                let mut analyzer = Analyzer::default();
-                Ok((inputs.iter().map(|input| hash::embed_with(&mut analyzer, input)).collect(), 0))
+                let question = inputs.len() == 1;
+                let work = move || {
+                    let mut analyzer = Analyzer::default();
+                    inputs.iter().map(|input| hash::embed_with(&mut analyzer, input)).collect()
+                };
+                // A question is done before a thread is found for it.
+                match question {
+                    true => Ok((work(), 0)),
+                    false => Ok((tokio::task::spawn_blocking(work).await.map_err(Error::internal)?, 0)),
+                }
             }
             Model::Local(local) => {
                 let local = local.clone();
@@ -143,6 +177,17 @@ impl Embedder {
 
 impl From<docent_llm::Error> for Error {
     fn from(error: docent_llm::Error) -> Error {
-        Error::new(Kind::Provider(error.code()), error.to_string()).because(error)
+        let wait = error.retry_after();
+        let told = Error::new(Kind::Provider(error.code()), error.to_string()).because(error);
+        match wait {
+            Some(wait) => told.retry_after(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            None => told,
+        }
     }
+}
+
+/// Why a provider refused, where it was a provider.
+pub fn refusal(error: &Error) -> Option<ErrorKind> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<docent_llm::Error>().map(docent_llm::Error::kind)
 }

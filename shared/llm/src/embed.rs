@@ -22,9 +22,9 @@ pub struct Pace {
     pub tokens: u32,
 }
 
-/// The share of a limit on tokens that is left free, because [`likely_tokens`] is off by about so much. A request that
+/// One of so many tokens of a limit is left free, because [`likely_tokens`] is off by about as much. A request that
 /// is too large all the same is refused, costs nothing, and is sent again in halves.
-pub const MARGIN_PERCENT: usize = 20;
+pub const MARGIN: usize = 5;
 
 impl EmbedLimits {
     /// How many of these inputs, from the first on, fill one request: at least one, if there is any. An input beyond the
@@ -32,7 +32,7 @@ impl EmbedLimits {
     pub fn fill<'a>(&self, inputs: impl IntoIterator<Item = &'a str>) -> usize {
         // More than a minute's tokens at once would wait for ever.
         let most = self.pace.map_or(self.tokens, |pace| self.tokens.min(pace.tokens as usize));
-        let (most, mut tokens) = (most - most * MARGIN_PERCENT / 100, 0usize);
+        let (most, mut tokens) = (most - most / MARGIN, 0usize);
         let fits = |(at, input): &(usize, &str)| {
             tokens = tokens.saturating_add(likely_tokens(input));
             *at == 0 || (*at < self.inputs && tokens <= most)

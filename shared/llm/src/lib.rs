@@ -27,7 +27,7 @@ use std::fmt;
 pub use secrecy::SecretString;
 pub use url::Url;
 
-pub use embed::{EmbedLimits, MARGIN_PERCENT, Pace, likely_tokens};
+pub use embed::{EmbedLimits, MARGIN, Pace, likely_tokens};
 pub use error::{Error, ErrorKind};
 pub use fetch::Fetch;
 pub use key_check::KeyCheck;

@@ -22,7 +22,7 @@ mod writer;
 
 pub use analyzer::{Analyzer, TermCounts, term_counts, terms};
 pub use budget::{Budget, limits};
-pub use chunk::{Chunk, ChunkOptions, chunk, embed_input, estimate_tokens};
+pub use chunk::{Chunk, ChunkOptions, MOST_PATH_CHARS, chunk, embed_input, estimate_tokens};
 pub use detect::{Format, detect};
 pub use error::{Error, ErrorKind};
 pub use extract::{Extract, Heading, Page, extract};

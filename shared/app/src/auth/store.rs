@@ -103,13 +103,13 @@ const USED: &str = ", used as (
   )";
 
 /// A token that is neither revoked nor over, of a tenant that is open.
-const LIVE: &str = "token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
+const LIVE: &str = "from token k join tenant t on t.tenant_id = $1 and t.disabled_at is null
     where k.tenant_id = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())";
 
 pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Caller>> {
     let held = format!(
         "select 'token:' || k.id as bucket, k.id, k.scopes, k.last_used_at
-         from {LIVE} and k.hash = $9 and k.kind = 'secret'"
+         {LIVE} and k.hash = $9 and k.kind = 'secret'"
     );
     let lookup = Lookup { held: &held, also: USED, params: &[&hash.to_vec()], narrow: with.app.rates.token };
     look(tx, with, lookup, |row| {
@@ -129,7 +129,7 @@ pub async fn by_token(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result
 pub async fn by_publishable(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> Result<Found<Publishable>> {
     let held = format!(
         "select $10 as bucket, k.id, k.origins, k.bot_id, coalesce(k.master_id, ''), k.last_used_at
-         from {LIVE} and k.hash = $9 and k.kind = 'publishable'"
+         {LIVE} and k.hash = $9 and k.kind = 'publishable'"
     );
     let narrow = with.app.rates.address;
     let bucket = limits::bucket(narrow, with.address.name());
@@ -146,7 +146,7 @@ pub async fn by_publishable(tx: &TenantTx, hash: &[u8; 32], with: &Look<'_>) -> 
 /// The visitor's signature was checked; here it is asked whether the token that let it in is still good for its page.
 pub async fn by_visitor(tx: &TenantTx, visitor: &Visitor, with: &Look<'_>) -> Result<Found<Caller>> {
     let held =
-        format!("select $11 as bucket from {LIVE} and k.id = $9 and k.kind = 'publishable' and $10 = any (k.origins)");
+        format!("select $11 as bucket {LIVE} and k.id = $9 and k.kind = 'publishable' and $10 = any (k.origins)");
     let narrow = with.app.rates.visitor;
     let bucket = limits::bucket(narrow, &visitor.id);
     let lookup = Lookup { held: &held, also: "", params: &[&visitor.token, &visitor.origin, &bucket], narrow };

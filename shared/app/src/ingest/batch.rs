@@ -1,15 +1,13 @@
 //! One batch of chunks: which vectors the cache has, which the model must make, and that all of them are whole. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use docent_llm::EmbedLimits;
 use pgvector::Vector;
 use sha2::{Digest, Sha256};
 
 use super::plan::Row;
 use crate::error::{Error, Kind, Result};
-
-/// Chunks per transaction: small enough that a killed worker loses seconds, large enough for a provider's batch.
-pub const SIZE: usize = 64;
 
 /// Rows with their vectors, and which of the vectors the cache does not know yet.
 pub struct Batch {
@@ -69,6 +67,26 @@ impl Asked {
         Asked { hashes, cached, fresh }
     }
 
+    /// How many rows fill one request: as many as have inputs for it.
+    pub fn fill(&self, rows: &[Row], limits: &EmbedLimits) -> usize {
+        // In the order of the rows: those that are new with their text, all others cost nothing.
+        let fresh: Vec<usize> = sorted(self.fresh.values().copied().collect());
+        let texts = fresh.iter().filter_map(|place| rows.get(*place)).map(|row| row.input.as_str());
+        match fresh.get(limits.fill(texts)) {
+            Some(first_too_many) => *first_too_many,
+            None => rows.len(),
+        }
+    }
+
+    /// The same of the first rows alone.
+    pub fn first(mut self, count: usize) -> Asked {
+        self.hashes.truncate(count);
+        self.fresh.retain(|_, place| *place < count);
+        let wanted: HashSet<&Vec<u8>> = self.hashes.iter().collect();
+        self.cached.retain(|hash, _| wanted.contains(hash));
+        self
+    }
+
     /// What the model is asked for, each text once.
     pub fn inputs(&self, rows: &[Row]) -> Vec<String> {
         self.fresh.values().filter_map(|place| rows.get(*place)).map(|row| row.input.clone()).collect()
@@ -93,6 +111,11 @@ impl Asked {
         }
         Ok(Batch { rows, vectors, places, fresh: self.fresh })
     }
+}
+
+fn sorted(mut places: Vec<usize>) -> Vec<usize> {
+    places.sort_unstable();
+    places
 }
 
 fn odd_vectors() -> Error {
@@ -136,6 +159,24 @@ mod tests {
         inputs.sort();
         assert_eq!(inputs, ["fifteen", "one"]);
         assert_eq!(batch.fresh.len(), 2);
+    }
+
+    #[test]
+    fn a_batch_ends_where_its_request_is_full() {
+        let rows = rows(&["one", "two", "two", "three", "one", "four", "five"]);
+        let hashes = hashes(&rows);
+        let cached = HashMap::from([(hashes[0].clone(), vector("one").into())]);
+        let limits = |inputs| EmbedLimits { inputs, input_tokens: 9, tokens: 99, pace: None };
+        for (inputs, expected) in [(1, 3), (2, 5), (3, 6), (4, 7), (9, 7)] {
+            let asked = Asked::new(hashes.clone(), cached.clone());
+            assert_eq!(asked.fill(&rows, &limits(inputs)), expected, "{inputs}");
+            let first = asked.first(expected);
+            assert_eq!(first.inputs(&rows).len(), inputs.min(4));
+            let answers = first.inputs(&rows).iter().map(|input| vector(input)).collect();
+            let batch = first.with(rows[..expected].to_vec(), answers).unwrap();
+            assert_eq!(batch.vectors().count(), expected);
+        }
+        assert_eq!(Asked::new(Vec::new(), HashMap::new()).fill(&[], &limits(1)), 0);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! One revision in the making: fetch, read, embed and store batch after batch under a lease, then show it whole.
 
 use std::fs::File;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ingest;
-use super::batch::{self, Asked, Batch};
+use super::embed::Feed;
 use super::failpoint::{self, failpoint};
 use super::plan::Plan;
 use super::sandbox::{self, Order};
@@ -15,7 +16,6 @@ use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::keys;
 use crate::objects::Fetched;
-use crate::usage::{Bill, Spender};
 
 /// Why a build stopped.
 pub enum Stop {
@@ -23,6 +23,8 @@ pub enum Stop {
     /// Other bytes, or none.
     Changed,
     Paused,
+    /// Not before so many seconds have passed: the provider said so, or its pace that all of a tenant's workers share.
+    Later(i32, Option<Error>),
     Failed(Error),
 }
 
@@ -38,7 +40,9 @@ impl Ingest {
         let until = self.deadline();
         let document = self.in_time(until, lease, self.fetch(lease, key)).await??;
         failpoint(failpoint::AFTER_FETCH);
-        let plan = self.in_time(until, lease, self.read(lease, document)).await??;
+        let begun = Instant::now();
+        let plan = Arc::new(self.in_time(until, lease, self.read(lease, document)).await??);
+        let read = begun.elapsed();
         failpoint(failpoint::AFTER_PARSE);
         let (held, begun) = {
             let tx = self.app.db.tenant(lease.tenant).await?;
@@ -50,17 +54,24 @@ impl Ingest {
         failpoint(failpoint::AFTER_PLAN);
         let mut stored = begun.ok_or(Stop::Fenced)?;
         let embedder = Embedder::resolve(&self.app, lease.tenant, &lease.embedding_model, &held)?;
+        let mut feed = Feed::new(embedder, self.settings.batch_chunks, until);
         while stored < plan.chunks() {
             if Instant::now() >= until {
                 return Err(Stop::Paused);
             }
-            stored += self.batch(lease, &plan, &embedder, stored).await?;
+            // On the heap: what waits for a provider inside it would make everything above it large.
+            stored += Box::pin(self.batch(lease, &plan, &mut feed, stored)).await?;
             failpoint(failpoint::AFTER_BATCH);
         }
         failpoint(failpoint::BEFORE_SWAP);
         let tx = self.app.db.tenant(lease.tenant).await?;
         let shown = tx.finish(store::swap(&tx, lease)).await?;
         failpoint(failpoint::AFTER_SWAP);
+        // Where the time went, for whoever wonders, and for the bench.
+        let millis = |lap: Duration| lap.as_secs_f64() * 1000.0;
+        let (gather, embed, store) = (millis(feed.spent.gather), millis(feed.spent.embed), millis(feed.spent.store));
+        let (document, chunks, read) = (lease.document, plan.chunks(), millis(read));
+        tracing::info!(%document, chunks, read, gather, embed, store, "ingest.document built, in milliseconds");
         if shown { Ok(()) } else { Err(Stop::Fenced) }
     }
 
@@ -82,47 +93,6 @@ impl Ingest {
         Ok(tokio::task::spawn_blocking(|| Plan::new(spool)).await.map_err(Error::internal)??)
     }
 
-    async fn batch(&self, lease: &Lease, plan: &Plan, embedder: &Embedder, from: usize) -> Result<usize, Stop> {
-        let rows = plan.rows(from..from.saturating_add(batch::SIZE))?;
-        let count = rows.len();
-        let hashes = batch::hashes(&rows);
-        let cached = {
-            let tx = self.app.db.tenant(lease.tenant).await?;
-            tx.finish(store::batch::cached(&tx, embedder.name(), &hashes)).await?
-        };
-        let asked = Asked::new(hashes, cached);
-        let inputs = asked.inputs(&rows);
-        let (answers, bill) = match inputs.is_empty() {
-            true => (Vec::new(), None),
-            false => {
-                let by = Spender::documents(lease.tenant);
-                self.alive(lease, embedder.embed_metered(&self.app, by, true, inputs)).await?.map_err(once_more)?
-            }
-        };
-        let stored = self.store(lease, asked.with(rows, answers), bill.as_ref()).await;
-        if stored.is_err()
-            && let Some(bill) = &bill
-        {
-            // What a provider embeds is spent, whatever becomes of the document.
-            let tx = self.app.db.tenant(lease.tenant).await?;
-            tx.finish(bill.book(&tx)).await?;
-        }
-        stored.map(|()| count)
-    }
-
-    async fn store(&self, lease: &Lease, batch: Result<Batch>, bill: Option<&Bill>) -> Result<(), Stop> {
-        let batch = batch?;
-        failpoint(failpoint::BEFORE_BATCH);
-        let tx = self.app.db.tenant(lease.tenant).await?;
-        if !store::batch::store(&tx, lease, &batch).await? {
-            return Err(Stop::Fenced);
-        }
-        if let Some(bill) = bill {
-            bill.book(&tx).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
     /// The same for something that can be begun anew, and is given up when the time of this call is over.
     async fn in_time<T>(&self, until: Instant, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
         match timeout_at(until, self.alive(lease, work)).await {
@@ -132,7 +102,7 @@ impl Ingest {
     }
 
     /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
-    async fn alive<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
+    pub(super) async fn alive<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
         let beat = Duration::from_secs(u64::try_from(lease.seconds).unwrap_or(1)) / 3;
         let mut work = std::pin::pin!(work);
         loop {
@@ -145,15 +115,6 @@ impl Ingest {
             }
         }
     }
-}
-
-/// A document does not try again by itself, so the hint says what to do when the cap allows it.
-fn once_more(error: Error) -> Error {
-    if error.kind != Kind::SpendCap {
-        return error;
-    }
-    let hint = format!("{} Then complete the upload again.", error.hint);
-    error.hint(hint)
 }
 
 pub fn too_large(limit: u64) -> Error {

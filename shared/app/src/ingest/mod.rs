@@ -7,6 +7,7 @@ mod compare;
 mod decide;
 mod deliver;
 mod due;
+mod embed;
 mod events;
 pub mod failpoint;
 mod plan;
@@ -25,7 +26,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use batch::SIZE as BATCH;
 pub use due::{AT_ONCE, DUE_PAGE, LONGEST_PAUSE};
 pub use failpoint::failpoint;
 pub use pull::LARGEST_PULL;

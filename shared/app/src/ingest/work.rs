@@ -72,21 +72,26 @@ impl Ingest {
                     Pulled::Later => Outcome::Busy,
                     Pulled::Failed => Outcome::Failed,
                 };
-                self.consume(&found, outcome, source).await?;
+                self.consume(&found, outcome, source, 0).await?;
                 return Ok(outcome);
             }
+            let mut pause = 0;
             let outcome = match (decide(&found.state, head.as_ref(), self.most(&found)), &head) {
                 (Decision::Build, Some(head)) => match self.build(&found, head).await {
                     Err(Stop::Changed) => continue,
                     Err(Stop::Fenced) => Outcome::Fenced,
                     Err(Stop::Paused) => Outcome::Paused,
+                    Err(Stop::Later(seconds, _)) => {
+                        pause = seconds;
+                        Outcome::Paused
+                    }
                     Err(Stop::Failed(error)) => return Err(error),
                     Ok(outcome) => outcome,
                 },
                 (decision, head) => self.settle(&found, decision, head.as_ref()).await?,
             };
             failpoint(failpoint::BEFORE_CONSUME);
-            self.consume(&found, outcome, source).await?;
+            self.consume(&found, outcome, source, pause).await?;
             failpoint(failpoint::AFTER_CONSUME);
             tracing::info!(tenant = %tenant.uuid(), %document, ?outcome, "ingest.document looked at");
             return Ok(outcome);
@@ -117,7 +122,7 @@ impl Ingest {
                 return Ok(());
             }
             let tx = self.app.db.tenant(found.tenant).await?;
-            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1])).await.map(|_| ())
+            tx.finish(store::pause(&tx, found.document, found.epoch, PAUSES[1], true)).await.map(|_| ())
         };
         if let Err(cause) = later.await {
             tracing::warn!(document = %found.document, ?cause, "ingest.document could not be put off; its lease runs out instead");
@@ -164,10 +169,10 @@ impl Ingest {
     }
 
     /// A hint is consumed when its question was answered; a new one is left when somebody must look again.
-    async fn consume(&self, found: &Found, outcome: Outcome, source: Source) -> Result<()> {
+    async fn consume(&self, found: &Found, outcome: Outcome, source: Source, pause: i32) -> Result<()> {
         match outcome {
             Outcome::Busy => self.hint(found.tenant, &found.key, source, found.wait + 1).await.map(|_| ()),
-            Outcome::Paused => self.hint(found.tenant, &found.key, source, 0).await.map(|_| ()),
+            Outcome::Paused => self.hint(found.tenant, &found.key, source, pause).await.map(|_| ()),
             _ => {
                 if found.hints.is_empty() {
                     return Ok(());
@@ -206,18 +211,21 @@ impl Ingest {
         let pause = match &stop {
             Stop::Failed(error) if lasting(error) => None,
             Stop::Failed(_) => Some(PAUSES[usize::from(lease.attempts > 1)]),
+            Stop::Later(seconds, _) => Some(*seconds),
             Stop::Fenced | Stop::Changed | Stop::Paused => Some(0),
         };
+        // Whoever only waited for a pace that others had used up has not tried yet.
+        let tried = !matches!(stop, Stop::Later(_, None));
         if let Some(seconds) = pause {
-            let attempts = store::pause(&tx, lease.document, lease.epoch, seconds).await?;
+            let attempts = store::pause(&tx, lease.document, lease.epoch, seconds, tried).await?;
             // What was stored meanwhile is progress, after which the counting begins anew.
             let spent = attempts.is_some_and(|attempts| attempts >= MOST_ATTEMPTS);
-            if !spent || !matches!(stop, Stop::Failed(_)) {
+            if !spent || !matches!(stop, Stop::Failed(_) | Stop::Later(_, Some(_))) {
                 tx.commit().await?;
                 return Err(stop);
             }
         }
-        let Stop::Failed(error) = stop else { return Err(stop) };
+        let (Stop::Failed(error) | Stop::Later(_, Some(error))) = stop else { return Err(stop) };
         tracing::info!(document = %lease.document, code = error.code(), cause = ?error, "ingest.document failed");
         let kept = store::fail(&tx, lease.document, lease.epoch, &lease.head.etag, &error).await?;
         tx.commit().await?;

@@ -12,7 +12,7 @@ use std::fmt;
 pub use backend::{Backend, Request};
 pub use headers::headers;
 pub use redis::{REDIS_PATIENCE, RestRedis};
-pub use store::{DEBIT, forget};
+pub use store::{DEBIT, forget, hold, take};
 
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};

@@ -1,5 +1,7 @@
 //! Buckets and remembered answers in Postgres. The database's `now()` is the one clock that all instances share.
 
+use std::time::Duration;
+
 use futures_util::future::{join, join3};
 
 use super::idempotency::{Attempt, Kept, REMEMBERED, TWIN_PATIENCE};
@@ -63,6 +65,33 @@ pub async fn debit(tx: &TenantTx, bucket: &str, narrow: Policy, tenant: Policy) 
     let row = tx.query_opt(&sql, &[&step, &span, &tenant_step, &tenant_span, &bucket]).await?;
     let row = row.ok_or_else(|| Error::internal("a debit gave no row"))?;
     Ok(Debit { verdict: row.get(0), remaining: row.get(1), wait_millis: row.get(2) })
+}
+
+/// Takes something of its own size out of a bucket: `cost` and `span` as [`Policy::pace`] has them, in microseconds, and
+/// no cost is larger than its span. Gives how long to wait when there is not as much left; then nothing was taken.
+pub async fn take(tx: &TenantTx, bucket: &str, cost: i64, span: i64) -> Result<Option<Duration>> {
+    let sql = "with taken as (
+                 insert into rate_bucket as b (tenant_id, bucket, arrival)
+                 values ($1, $2, now() + $3 * interval '1 microsecond')
+                 on conflict (tenant_id, bucket) do update
+                   set arrival = greatest(b.arrival, now()) + $3 * interval '1 microsecond'
+                   where greatest(b.arrival, now()) + $3 * interval '1 microsecond' <= now() + $4 * interval '1 microsecond'
+                 returning 1)
+               select case when exists (select from taken) then null else greatest(1000, $3 - $4 + coalesce(
+                 (select (extract(epoch from b.arrival - now()) * 1000000)::int8 from rate_bucket b
+                  where b.tenant_id = $1 and b.bucket = $2), 0)) end";
+    let row = tx.query_opt(sql, &[&bucket, &cost.min(span), &span]).await?;
+    let wait: Option<i64> = row.and_then(|row| row.get(0));
+    Ok(wait.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or_default())))
+}
+
+/// Keeps something of this cost out of a bucket for a while, whoever asks.
+pub async fn hold(tx: &TenantTx, bucket: &str, [cost, span]: [i64; 2], wait: Duration) -> Result<()> {
+    let sql = "insert into rate_bucket as b (tenant_id, bucket, arrival)
+               values ($1, $2, now() + $3 * interval '1 microsecond')
+               on conflict (tenant_id, bucket) do update set arrival = greatest(b.arrival, excluded.arrival)";
+    let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2).saturating_add(span - cost.min(span));
+    tx.execute(sql, &[&bucket, &micros]).await.map(|_| ())
 }
 
 /// Claims a key, waiting for a running twin; gives what an earlier request left. One trip.

@@ -87,7 +87,7 @@ async fn a_killed_process_leaves_enough_to_go_on_from() {
 
         let admin = world.admin().await;
         let stored = count(&admin, "select count(*) from chunk").await;
-        assert!(stored >= docent::ingest::BATCH as i64, "{point}: {stored}");
+        assert!(stored >= crate::world::BATCH as i64, "{point}: {stored}");
         admin
             .batch_execute("update document set lease_until = now() - interval '1 second' where status <> 'ready'")
             .await

@@ -1,6 +1,7 @@
 //! One tenant acts and the other is only there: every statement of the product runs as the first, with the second one's
 //! rows beside it, and whatever becomes visible or changes of the second is a leak.
 
+mod pace;
 mod versions;
 
 use std::sync::Arc;
@@ -149,7 +150,10 @@ impl Scene {
             "sources" => Box::pin(self.sources()).await,
             "webhooks" => Box::pin(self.webhooks()).await,
             "ingestion" => self.ingestion().await,
-            "model" => self.model().await,
+            "model" => {
+                self.model().await;
+                Box::pin(self.pace()).await;
+            }
             "chat" => self.chat().await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,

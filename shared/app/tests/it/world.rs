@@ -21,6 +21,8 @@ use tokio::sync::{OnceCell, mpsc};
 use tower::ServiceExt;
 
 pub const APP_PASSWORD: &str = "app-password-of-the-tests";
+/// Chunks of one batch: a test's document has several.
+pub const BATCH: usize = 64;
 pub const INGEST_SECRET: &str = "ingest-secret-of-the-tests";
 pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
 
@@ -212,6 +214,8 @@ pub fn environment(app_url: &str, bucket: &str) -> Environment {
         .with("EMBEDDING_MODEL", "hash-384")
         .with("DOCENT_ENV", "development")
         .with("RATE_LIMIT_PER_MINUTE", "1000000")
+        .with("INGEST_BATCH_CHUNKS", BATCH.to_string())
+        .with("EMBEDDING_PACES", "paced=6000/1000000")
 }
 
 /// Sends a file to a presigned URL with exactly the headers that were signed.

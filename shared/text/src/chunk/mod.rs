@@ -73,13 +73,22 @@ pub(crate) fn cut(view: &View, options: &ChunkOptions) -> Vec<Chunk> {
     chunks
 }
 
+/// Title and headings that stand before a chunk have at most so many characters: with the chunk itself, even at four
+/// bytes each and one token for each byte, that is less than the 8,192 tokens of the usual models.
+pub const MOST_PATH_CHARS: usize = 400;
+
 /// What an embedding model gets to read: the chunk under its title and headings, which it may not mention itself.
 pub fn embed_input(title: Option<&str>, heading_path: &[String], text: &str) -> String {
     let mut path: Vec<&str> = title.into_iter().collect();
     path.extend(heading_path.iter().map(String::as_str));
     path.retain(|part| !part.trim().is_empty());
     path.dedup();
-    if path.is_empty() { text.to_owned() } else { format!("{}\n\n{text}", path.join(" > ")) }
+    if path.is_empty() {
+        return text.to_owned();
+    }
+    let path = path.join(" > ");
+    let end = path.char_indices().nth(MOST_PATH_CHARS).map_or(path.len(), |(end, _)| end);
+    format!("{}\n\n{text}", path.get(..end).unwrap_or(&path))
 }
 
 /// How many of the longest chunks one looks ahead for the end of a section.

@@ -1,6 +1,6 @@
 //! Where documents are cut, and what a chunk knows of its place.
 
-use docent_text::{ChunkOptions, Extract, Format, Page, chunk, embed_input, estimate_tokens};
+use docent_text::{ChunkOptions, Extract, Format, MOST_PATH_CHARS, Page, chunk, embed_input, estimate_tokens};
 
 use crate::support::read;
 
@@ -67,6 +67,23 @@ fn embedded_text_stands_under_its_title_and_headings() {
     let path = ["Guide".to_owned(), "Setup".to_owned()];
     assert_eq!(embed_input(Some("Guide"), &path, "text"), "Guide > Setup\n\ntext");
     assert_eq!(embed_input(None, &[], "text"), "text");
+}
+
+/// Whatever a document is made of, no model of 8,192 tokens refuses one of its chunks: a token is at least a byte.
+#[test]
+fn no_input_is_longer_than_a_model_takes() {
+    let wide = "\u{10348}";
+    let (fits, long) = (wide.repeat(MOST_PATH_CHARS), wide.repeat(MOST_PATH_CHARS + 1));
+    assert_eq!(embed_input(Some(&fits), &[], "text"), format!("{fits}\n\ntext"));
+    assert_eq!(embed_input(Some(&long), &[], "text"), format!("{fits}\n\ntext"));
+    let book = format!("# {}\n\n{}", wide.repeat(100_000), wide.repeat(10_000));
+    let extract = docent_text::extract(book.as_bytes(), "book.md", None, &docent_text::Budget::default()).unwrap();
+    let chunks = chunk(&extract, &ChunkOptions::default());
+    assert!(chunks.len() > 10);
+    for cut in chunks {
+        let input = embed_input(extract.title.as_deref(), &cut.heading_path, &extract.text[cut.start..cut.end]);
+        assert!(input.len() < 8192, "{} bytes", input.len());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join4;
+use futures_util::future::try_join3;
 use pgvector::Vector;
 
 use super::Lease;
@@ -26,14 +26,12 @@ pub async fn store(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<bool> 
     if !checkpoint(tx, lease, batch).await? {
         return Ok(false);
     }
-    // Sent one behind the other without waiting: four statements, one trip.
-    let parts = (
-        chunks(tx, lease, batch),
-        embeddings(tx, lease, batch),
-        postings(tx, lease, batch),
-        remember(tx, lease, batch),
-    );
-    try_join4(parts.0, parts.1, parts.2, parts.3).await?;
+    // Sent one behind the other without waiting.
+    let vectors = async {
+        embeddings(tx, lease, batch).await?;
+        remember(tx, lease, batch).await
+    };
+    try_join3(chunks(tx, lease, batch), postings(tx, lease, batch), vectors).await?;
     Ok(true)
 }
 
@@ -90,12 +88,19 @@ fn array_text(elements: &[String]) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
+/// Vectors that are on their way at once: 1.5 MiB of them, with 1,536 dimensions, and as much again in buffers.
+const VECTORS_AT_ONCE: usize = 256;
+
 async fn embeddings(tx: &TenantTx, lease: &Lease, batch: &Batch) -> Result<()> {
     let sql = "insert into embedding (tenant_id, model, document_id, revision, ordinal, vector)
                select $1, $2, $3, $4, o.ordinal, o.vector from unnest($5, $6) as o (ordinal, vector)";
-    let vectors: Vec<&Vector> = batch.vectors().collect();
-    let params: &[&dyn Param] = &[&lease.embedding_model, &lease.document, &lease.revision, &ordinals(batch), &vectors];
-    tx.execute(sql, params).await.map(|_| ())
+    let (ordinals, vectors): (Vec<i32>, Vec<&Vector>) = (ordinals(batch), batch.vectors().collect());
+    for (ordinals, vectors) in ordinals.chunks(VECTORS_AT_ONCE).zip(vectors.chunks(VECTORS_AT_ONCE)) {
+        let (ordinals, vectors) = (ordinals.to_vec(), vectors.to_vec());
+        let params: &[&dyn Param] = &[&lease.embedding_model, &lease.document, &lease.revision, &ordinals, &vectors];
+        tx.execute(sql, params).await?;
+    }
+    Ok(())
 }
 
 /// All blocks travel as one flat array of postings, cut into slices by the server.

@@ -193,12 +193,13 @@ pub async fn fail(tx: &TenantTx, document: Uuid, epoch: i64, etag: &str, error: 
 
 /// Gives the document back to the queue, where nobody takes it before `seconds` are over. Also postpones one that
 /// nobody could look at, which has no lease to lose. Gives the attempts since its last progress; `None`: fenced.
-pub async fn pause(tx: &TenantTx, document: Uuid, epoch: i64, seconds: i32) -> Result<Option<i32>> {
+pub async fn pause(tx: &TenantTx, document: Uuid, epoch: i64, seconds: i32, tried: bool) -> Result<Option<i32>> {
     let sql = "update document set status = 'queued', lease_owner = null,
+                 attempts = case when $5 then attempts else greatest(attempts - 1, 0) end,
                  lease_until = now() + make_interval(secs => $4), updated_at = now()
                where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null
                  and status in ('queued', 'parsing', 'embedding') returning attempts";
-    Ok(tx.query_opt(sql, &[&document, &epoch, &f64::from(seconds)]).await?.map(|row| row.get(0)))
+    Ok(tx.query_opt(sql, &[&document, &epoch, &f64::from(seconds), &tried]).await?.map(|row| row.get(0)))
 }
 
 /// The bytes are not there (yet): the document waits for its upload.

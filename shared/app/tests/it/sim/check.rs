@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use docent::ingest::BATCH;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use super::model::{self, Row};
 use super::provider;
 use super::queue::Message;
 use super::run::{Run, Work};
+use crate::world::BATCH;
 
 /// What a run found out about itself.
 #[derive(Default)]
