@@ -75,6 +75,7 @@ async function upload(text, shouldUseMultipart) {
 function browser() {
   globalThis.XMLHttpRequest = Request;
   globalThis.window ??= globalThis;
+  globalThis.navigator ??= { onLine: true };
   globalThis.addEventListener ??= () => {};
   globalThis.removeEventListener ??= () => {};
 }
