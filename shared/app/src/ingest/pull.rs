@@ -45,13 +45,13 @@ impl Ingest {
             Err(cause) => Err(blocked().because(cause)),
         };
         match outcome {
-            Ok(Some(page)) => self.keep(found, page).await.map(|()| Pulled::Again),
+            Ok(Some(page)) => self.keep_page(found, page).await.map(|()| Pulled::Again),
             Ok(None) => {
                 let tx = self.app.db.tenant(found.tenant).await?;
                 tx.finish(store::pull::unchanged(&tx, found.document, found.epoch)).await?;
                 Ok(Pulled::Again)
             }
-            Err(error) => self.refused(found, source, error).await,
+            Err(error) => self.give_up_pulling(found, source, error).await,
         }
     }
 
@@ -84,7 +84,7 @@ impl Ingest {
     }
 
     /// Twice is as good as once: whoever was quicker put the same room's bytes there.
-    async fn keep(&self, found: &Found, page: Page) -> Result<()> {
+    async fn keep_page(&self, found: &Found, page: Page) -> Result<()> {
         let waiting = {
             let tx = self.app.db.tenant(found.tenant).await?;
             tx.finish(store::pull::room(&tx, found.document)).await?
@@ -99,7 +99,7 @@ impl Ingest {
     }
 
     /// What may pass by itself is tried again a few times; everything else is said in the row.
-    async fn refused(&self, found: &Found, source: Source, error: Error) -> Result<Pulled> {
+    async fn give_up_pulling(&self, found: &Found, source: Source, error: Error) -> Result<Pulled> {
         let again = error.kind == Kind::Document("source_unreachable") || error.retryable();
         let tx = self.app.db.tenant(found.tenant).await?;
         if again {
