@@ -8,5 +8,5 @@ mod listing;
 mod multipart;
 mod objects;
 mod raw;
-mod server;
+pub mod server;
 mod signatures;

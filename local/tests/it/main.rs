@@ -9,6 +9,8 @@ mod ingest;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod minilm;
 #[cfg(test)]
 mod postgres;
