@@ -42,6 +42,15 @@ pub struct SweepReport {
     pub addresses: usize,
 }
 
+/// What the bucket holds of a range of documents.
+struct Stretch<'a> {
+    objects: &'a [Listed],
+    from: Uuid,
+    to: Uuid,
+    /// The bucket holds nothing at all of the tenant.
+    bare: bool,
+}
+
 impl Ingest {
     /// Sweeps tenant after tenant, those that waited longest first, until all had their turn or the time is over.
     pub async fn sweep(&self) -> Result<SweepReport> {
@@ -131,7 +140,7 @@ impl Ingest {
                 Some(_) => hold_back(&mut objects, &mut held).unwrap_or(from),
                 None => Uuid::max(),
             };
-            let done = self.compare_range(tenant, &objects, (from, to), bare, report).await?;
+            let done = self.compare_range(tenant, Stretch { objects: &objects, from, to, bare }, report).await?;
             let reached = (listing.next.is_some() || !done).then_some(if done { to } else { from });
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::reach(&tx, reached)).await?;
@@ -143,14 +152,8 @@ impl Ingest {
     }
 
     /// Documents behind `from`, up to `to`, in as many pieces as there are pages of rows; false when time ran out.
-    async fn compare_range(
-        &self,
-        tenant: TenantId,
-        mut objects: &[Listed],
-        (mut from, to): (Uuid, Uuid),
-        bare: bool,
-        report: &mut SweepReport,
-    ) -> Result<bool> {
+    async fn compare_range(&self, tenant: TenantId, stretch: Stretch<'_>, report: &mut SweepReport) -> Result<bool> {
+        let Stretch { mut objects, mut from, to, bare } = stretch;
         loop {
             let (kept, upper) = {
                 let tx = self.app.db.tenant(tenant).await?;

@@ -21,6 +21,7 @@ mod health;
 mod house;
 mod idempotency;
 mod ingest;
+mod ingest_door;
 mod keys;
 mod keys_provider;
 mod keys_rotation;

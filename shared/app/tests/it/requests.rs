@@ -399,7 +399,7 @@ fn as_the_platform(dice: &mut Dice, request: &mut Request) {
         ("/api/ingest", true) => {
             let now = docent::clock::Clock::system().now().as_second();
             let body = request.body.as_deref().unwrap_or_default();
-            let signature = crate::ingest::hmac(INGEST_SECRET, &format!("{now}.{body}"));
+            let signature = crate::ingest_door::hmac(INGEST_SECRET, &format!("{now}.{body}"));
             request.headers.push(("x-ingest-signature", format!("t={now},v1={signature}")));
         }
         ("/api/ingest", false) => request.headers.push(("x-ingest-signature", "t=1,v1=00".to_owned())),

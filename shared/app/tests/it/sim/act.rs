@@ -12,7 +12,7 @@ use super::lane::Call;
 use super::model::{self, Doc};
 use super::queue::{Kind, Message};
 use super::run::{Run, Work};
-use crate::ingest::hmac;
+use crate::ingest_door::hmac;
 use crate::world::{CRON_SECRET, INGEST_SECRET};
 
 /// Documents of a run at most, and the one in so many that takes several batches.
