@@ -17,7 +17,7 @@ use docent::clock::Clock;
 use docent::config::{self, Environment};
 use docent::db::{Db, Role, migrate};
 use docent::function::{self, Files};
-use docent::ingest::{BATCH, failpoint};
+use docent::ingest::failpoint;
 use docent_local::postgres::Postgres;
 use http_body_util::BodyExt;
 use secrecy::ExposeSecret;
@@ -31,6 +31,8 @@ use crate::bucket::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
 use crate::keys::{docent, master, say};
 use crate::postgres::{connect, directory, options, started};
 
+/// Chunks of a batch: a few batches are enough to be killed between two of them.
+const BATCH: usize = 16;
 /// Tenants after whose runs the tables are emptied: every sweep visits all that there are.
 const CLEARED_AFTER: usize = 20;
 /// Processes that may be needed after a kill.
@@ -121,6 +123,7 @@ impl Place {
             ("ALLOW_LOOPBACK_PROVIDERS", "1".to_owned()),
             ("RATE_LIMIT_PER_MINUTE", "1000000".to_owned()),
             ("DOCENT_ENV", "development".to_owned()),
+            ("INGEST_BATCH_CHUNKS", BATCH.to_string()),
         ];
         let with = |all: Environment, (name, value): &(&str, String)| all.with(name, value);
         let read = environment.iter().fold(Environment::default(), with);

@@ -15,10 +15,10 @@ use super::run::{Run, Work};
 use crate::ingest_door::hmac;
 use crate::world::{CRON_SECRET, INGEST_SECRET};
 
-/// Documents of a run at most, and the one in so many that takes several batches.
+/// Documents of a run at most; so many of a hundred take several batches.
 const MOST_DOCUMENTS: usize = 4;
-const LONG_PERCENT: usize = 2;
-const LONG_SECTIONS: usize = 70;
+const LONG_PERCENT: usize = 25;
+const LONG_SECTIONS: usize = 8;
 
 impl Run<'_> {
     /// One thing that a client does, or somebody with the bucket's own credentials.

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::lane::BATCH;
 use super::model::{self, Row};
 use super::provider;
 use super::queue::Message;
 use super::run::{Run, Work};
-use crate::world::BATCH;
 
 /// What a run found out about itself.
 #[derive(Default)]

@@ -26,6 +26,8 @@ use super::provider::Provider;
 use super::shelf::Shelf;
 use crate::world::{Client, app_url, connect, database, environment, spawn};
 
+/// Chunks of a batch: so few that a small document takes several.
+pub const BATCH: usize = 3;
 /// How often the lane looks whether a worker is only waiting for time to pass.
 const TICK: Duration = Duration::from_millis(10);
 /// Ticks without any step after which that is believed, where a fault makes workers wait; and where none does.
@@ -91,7 +93,7 @@ impl Lane {
         let (front, address) = Front::start(gate.clone(), http.clone(), &real, shelf.clone()).await;
         let (provider, provider_url) = Provider::start(gate.clone()).await;
         let clock = Clock::fixed(Clock::system().now());
-        let inside = environment(&app_url(&admin_url), &address);
+        let inside = environment(&app_url(&admin_url), &address).with("INGEST_BATCH_CHUNKS", BATCH.to_string());
         let files = || process(&inside, Some(gate.clone()), &clock);
         let workers = [files(), files()];
         let doors = [function::everything(workers[0].clone()), function::everything(workers[1].clone())];
