@@ -299,10 +299,11 @@ impl Place {
             }
         }
         assert_eq!(missing, None, "killed at {point}:{passage}");
-        let embedded = self.embedded.lock().unwrap();
-        let again = embedded.len() - embedded.iter().collect::<HashSet<_>>().len();
+        let again = {
+            let embedded = self.embedded.lock().unwrap();
+            embedded.len() - embedded.iter().collect::<HashSet<_>>().len()
+        };
         assert!(again <= BATCH, "killed at {point}:{passage}: {again} texts were embedded twice");
-        drop(embedded);
         let query = json!({ "query": "the keeper of a lamp trims the wick", "limit": 50 });
         let (status, hits) = self.send(&story.token, "POST", "/api/search", query).await;
         let own = |hit: &Value| hit["documentId"] == json!(story.new);

@@ -58,7 +58,7 @@ impl Ingest {
     async fn ask(&self, url: Url, etag: Option<String>, largest: u64) -> Result<Option<Page>> {
         let most = usize::try_from(largest).unwrap_or(usize::MAX);
         let answer = self.app.llm.transport.download(&Download { url, etag, largest: most }).await;
-        match answer.map_err(|error| unanswered(error))? {
+        match answer.map_err(unanswered)? {
             Downloaded::Bytes { bytes, content_type, etag } => {
                 if bytes.is_empty() {
                     return Err(Error::new(Kind::Document("empty_file"), "The address gave an empty answer."));

@@ -115,8 +115,16 @@ async fn send(app: &App, tenant: TenantId, message: &Message) -> Result<Option<i
     }
 }
 
+struct NewWebhook<'a> {
+    id: Uuid,
+    url: &'a str,
+    events: &'a [String],
+    secret: &'a [u8],
+}
+
 /// Makes an endpoint; its secret is shown once.
-async fn create(app: &App, tx: &TenantTx, id: Uuid, url: &str, events: &[String], secret: &[u8]) -> Result<Webhook> {
+async fn create(app: &App, tx: &TenantTx, new: NewWebhook<'_>) -> Result<Webhook> {
+    let NewWebhook { id, url, events, secret } = new;
     check_url(app, url)?;
     check_events(events)?;
     let place = Place { tenant: tx.tenant(), purpose: PURPOSE, row: id };

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Change, EVENTS, Webhook, sign, store};
+use super::{Change, EVENTS, NewWebhook, Webhook, sign, store};
 use crate::App;
 use crate::auth::{Admin, May};
 use crate::error::{Error, Result};
@@ -97,7 +97,8 @@ async fn create_webhook(
     let tx = app.db.tenant(caller.tenant).await?;
     // What is kept for a retry is the row without the secret, which is shown once.
     let made = async {
-        let webhook = super::create(&app, &tx, id, &new.url, &events, secret.as_slice()).await?;
+        let new = NewWebhook { id, url: &new.url, events: &events, secret: secret.as_slice() };
+        let webhook = super::create(&app, &tx, new).await?;
         Ok(WebhookWire::from(webhook))
     };
     let once = idempotency::once(&tx, attempt.as_ref(), made).await?;

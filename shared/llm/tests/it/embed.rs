@@ -134,6 +134,10 @@ async fn what_is_too_much_at_once_is_told_apart() {
             "{body}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_another_reason_is_not_too_much() {
     for (status, body, code) in [
         (
             400,
