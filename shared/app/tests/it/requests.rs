@@ -246,16 +246,10 @@ fn talk(dice: &mut Dice, asker: &Member, victim: &Member) -> String {
 
 fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Member) -> Option<String> {
     let foreign_bot = if dice.percent(50) { json!(dice.pick(&victim.bots)) } else { Value::Null };
+    if let Some(body) = of_library(dice, (method, route), asker, victim) {
+        return Some(body.to_string());
+    }
     let body = match (method, route) {
-        ("POST", "/api/upload") => {
-            let name = format!("{}.txt", word(dice, victim));
-            let policy = dice.pick(&["keep", "skip", "replace", "version"]);
-            let mut new = json!({ "filename": name, "size": 1 + dice.below(5000), "contentType": "text/plain", "onDuplicate": policy });
-            if dice.percent(20) {
-                new["collectionId"] = json!(dice.pick(&victim.others));
-            }
-            new
-        }
         ("POST" | "PATCH", "/api/bots" | "/api/bots/{id}") => {
             let collections = if dice.percent(50) { vec![*dice.pick(&victim.others)] } else { vec![] };
             let mut bot = json!({ "name": word(dice, victim), "instructions": word(dice, victim) });
@@ -264,23 +258,6 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
             }
             bot
         }
-        ("PATCH", "/api/documents/{id}") => {
-            json!({ "title": word(dice, victim), "collectionId": dice.pick(&victim.others), "metadata": { "of": word(dice, victim) } })
-        }
-        ("POST", "/api/documents/{id}/restore") => json!({ "version": 1 + dice.below(3) }),
-        ("POST", "/api/documents") => {
-            let place =
-                dice.pick(&["http://127.0.0.1:9/a.txt", "http://169.254.169.254/", "https://user@example.com/"]);
-            json!({ "url": place, "filename": word(dice, victim), "collectionId": dice.pick(&victim.others) })
-        }
-        ("POST", "/api/upload/{id}/sign") => {
-            let method = dice.pick(&["PUT", "POST", "GET", "DELETE"]);
-            json!({ "method": method, "key": id(dice, "GET", route, asker, victim), "uploadId": word(dice, victim) })
-        }
-        ("POST" | "PATCH", "/api/webhooks" | "/api/webhooks/{id}") => {
-            json!({ "url": dice.pick(&["http://127.0.0.1:9/hook", "https://169.254.169.254/", "https://user@example.com/"]) })
-        }
-        ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
         ("POST", "/api/tokens") if dice.percent(50) => {
             json!({ "name": word(dice, victim), "publishable": true, "origins": [PAGE], "bot": foreign_bot })
         }
@@ -317,6 +294,39 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
             "name": word(dice, victim), "bot": foreign_bot, "query": word(dice, victim) }),
     };
     Some(body.to_string())
+}
+
+/// Bodies about documents and whom to tell of them.
+fn of_library(dice: &mut Dice, (method, route): (&str, &str), asker: &Member, victim: &Member) -> Option<Value> {
+    Some(match (method, route) {
+        ("POST", "/api/upload") => {
+            let name = format!("{}.txt", word(dice, victim));
+            let policy = dice.pick(&["keep", "skip", "replace", "version"]);
+            let mut new = json!({ "filename": name, "size": 1 + dice.below(5000), "contentType": "text/plain", "onDuplicate": policy });
+            if dice.percent(20) {
+                new["collectionId"] = json!(dice.pick(&victim.others));
+            }
+            new
+        }
+        ("PATCH", "/api/documents/{id}") => {
+            json!({ "title": word(dice, victim), "collectionId": dice.pick(&victim.others), "metadata": { "of": word(dice, victim) } })
+        }
+        ("POST", "/api/documents/{id}/restore") => json!({ "version": 1 + dice.below(3) }),
+        ("POST", "/api/documents") => {
+            let place =
+                dice.pick(&["http://127.0.0.1:9/a.txt", "http://169.254.169.254/", "https://user@example.com/"]);
+            json!({ "url": place, "filename": word(dice, victim), "collectionId": dice.pick(&victim.others) })
+        }
+        ("POST", "/api/upload/{id}/sign") => {
+            let method = dice.pick(&["PUT", "POST", "GET", "DELETE"]);
+            json!({ "method": method, "key": id(dice, "GET", route, asker, victim), "uploadId": word(dice, victim) })
+        }
+        ("POST" | "PATCH", "/api/webhooks" | "/api/webhooks/{id}") => {
+            json!({ "url": dice.pick(&["http://127.0.0.1:9/hook", "https://169.254.169.254/", "https://user@example.com/"]) })
+        }
+        ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
+        _ => return None,
+    })
 }
 
 /// Somebody new, somebody whom nobody signed for, or a visitor of one's own or of somebody else who comes back.
