@@ -168,7 +168,7 @@ fn a_seed_replays_step_by_step() {
         (15, Fault::ConcurrentDelivery, Kind::S3),
     ] {
         let ticket = Ticket { seed, fault, kind };
-        let mut report = run_all(&[ticket, ticket], 1);
+        let mut report = run_all(&[ticket, ticket], 2);
         assert!(report.violations.is_empty(), "{:?}", report.violations);
         let mut steps = || {
             // What is due is given out by chance among tenants, and by the server's own clock: from there on two replays
