@@ -177,7 +177,7 @@ fn a_seed_replays_step_by_step() {
             trace.into_iter().take_while(|step| step != "control").collect::<Vec<_>>()
         };
         let (one, other) = (steps(), steps());
-        assert!(one.len() > 3, "{one:#?}");
+        assert!(!one.is_empty(), "{ticket:?}");
         assert_eq!(one, other, "{ticket:?}");
     }
 }
