@@ -98,6 +98,24 @@ async fn the_old_version_serves_until_the_new_one_is_whole() {
 }
 
 #[tokio::test]
+async fn completing_a_version_that_something_else_takes_up_at_the_same_moment_is_no_error() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = next(&mut world, "version", &text(1)).await;
+    let complete = format!("/api/upload/{id}/complete");
+    for version in 2..6 {
+        let (_, made) = ask(&client, "version", &text(version)).await;
+        assert!(put(&made["upload"], &text(version)).await.status().is_success());
+        let all = (0..8).map(|_| client.post(&complete, json!({})));
+        for reply in futures_util::future::join_all(all).await {
+            assert_eq!(reply.status, 202, "{}", reply.text());
+        }
+    }
+    world.settle().await;
+    assert_eq!(document(&client, &id).await["currentVersion"], 5);
+}
+
+#[tokio::test]
 async fn an_event_alone_or_a_sweep_alone_takes_up_a_new_version() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();

@@ -42,9 +42,17 @@ fn read(row: &Row) -> Document {
     }
 }
 
-/// Leaves a hint and queues the document, unless it is in work or ready. Completing a failed one tries it again. Also
-/// says whether a newer version waits for its bytes.
-pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<(Status, bool)>> {
+/// A document whose upload was said to be complete.
+pub struct Completed {
+    pub status: Status,
+    /// A newer version waits for its bytes.
+    pub pending: bool,
+    /// The newest version whose bytes came.
+    pub version: i32,
+}
+
+/// Leaves a hint and queues the document, unless it is in work or ready. Completing a failed one tries it again.
+pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<Completed>> {
     let sql = "with found as (
                  select d.id, d.object_key, d.status, d.version from document d
                  where d.tenant_id = $1 and d.id = $2 and d.deleted_at is null for update
@@ -62,10 +70,11 @@ pub async fn complete(tx: &TenantTx, id: Uuid, hint: Uuid) -> Result<Option<(Sta
                )
                select coalesce((select status from queued), found.status),
                       exists (select from document_version v
-                              where v.tenant_id = $1 and v.document_id = found.id and v.version > found.version)
+                              where v.tenant_id = $1 and v.document_id = found.id and v.version > found.version),
+                      found.version
                from found";
     let row = tx.query_opt(sql, &[&id, &hint]).await?;
-    Ok(row.map(|row| (Status::read(row.get(0)), row.get(1))))
+    Ok(row.map(|row| Completed { status: Status::read(row.get(0)), pending: row.get(1), version: row.get(2) }))
 }
 
 /// Leaves a hint for a key of the tenant: due after `seconds`, counting one more attempt when there was one before.

@@ -136,9 +136,14 @@ pub async fn sign(app: &App, objects: &Objects, key: &str, new: &NewDocument) ->
 pub async fn complete(app: &App, objects: &Objects, tenant: TenantId, id: Uuid) -> Result<Status> {
     let tx = app.db.tenant(tenant).await?;
     let completed = tx.finish(store::complete(&tx, id, app.clock.uuid())).await?;
-    let (status, pending) = completed.ok_or_else(|| Error::not_found("document"))?;
+    let store::Completed { status, pending, version } = completed.ok_or_else(|| Error::not_found("document"))?;
     if !pending || versions::arrive(app, objects, tenant, id).await? {
         return Ok(if pending { Status::Queued } else { status });
+    }
+    // The bucket's event may have brought the version in meanwhile.
+    let now = super::find(app, tenant, id).await?;
+    if now.version > version {
+        return Ok(now.status);
     }
     // A document that waits for its first bytes may be told of them early; one that has some would look complete.
     match status {
