@@ -1,6 +1,7 @@
 //! A whole system on one thread, whose time stands still unless it is moved: a database, a bucket, a provider, two worker
 //! processes that can be stopped at any step, and a desk at which clients are served without faults.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Ticks without any step after which that is believed, where a fault makes workers wait; and where none does.
 const QUIET: u32 = 12;
 const VERY_QUIET: u32 = 500;
+/// And when somebody waits whom nobody drives.
+const UNMOVED: u32 = 2 * VERY_QUIET;
 /// A worker that nothing moves any more, in real seconds: the simulation itself hangs.
 const HUNG: Duration = Duration::from_secs(120);
 /// What platforms give a call before they end it.
@@ -86,6 +89,7 @@ impl Lane {
 
         let gate = Arc::new(Gate::default());
         let admin = Arc::new(connect(&admin_url).await);
+        admin.batch_execute(include_str!("clock.sql")).await.unwrap();
         gate.refuse_by(refusal(admin.clone(), database.clone()));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
@@ -187,6 +191,25 @@ impl Lane {
             if quiet > if sleepy { QUIET } else { VERY_QUIET } {
                 tokio::time::advance(Duration::from_secs(slept)).await;
                 slept = (slept * 2).min(8);
+            }
+        }
+    }
+
+    /// Moves time on whenever somebody who is not driven, a client mostly, waits for a timer.
+    pub fn waits(&self) -> impl Future<Output = Infallible> + use<> {
+        let (gate, ticks) = (self.gate.clone(), Arc::new(Notify::new()));
+        tick(&ticks);
+        async move {
+            let (mut seen, mut quiet) = (gate.activity(), 0);
+            loop {
+                ticks.notified().await;
+                let active = gate.activity();
+                quiet = if active == seen { quiet + 1 } else { 0 };
+                seen = active;
+                if quiet >= UNMOVED {
+                    gate.note("somebody waits");
+                    tokio::time::advance(Duration::from_secs(1)).await;
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use super::run::Ticket;
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(30);
 /// Traces that are kept: enough for a test of replaying.
-const KEPT: usize = 2;
+const KEPT: usize = 32;
 
 #[derive(Default)]
 struct Line {
