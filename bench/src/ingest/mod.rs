@@ -1,5 +1,7 @@
 //! Ingestion in megabytes per second: each pure step in a process of its own, then the whole way through the system.
 
+mod copy;
+mod laps;
 mod whole;
 
 use std::path::Path;

@@ -8,6 +8,8 @@ use docent_local::system::EmbedderChoice;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::copy::{self, Stored};
+use super::laps::{Laps, Log};
 use crate::system::over;
 use crate::table::{self, Table};
 use crate::{Outcome, build, process, rival};
@@ -49,21 +51,23 @@ pub fn run(folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = postgres::Options::new(folder.join("postgres"), postgres::reachable(&build::folder()?.join("cache")));
     let server = runtime.block_on(postgres::start(options, &|step| table::note(&format!("· {step}"))))?;
-    let outcome = both(&server.url(), &python, folder, files);
+    let outcome = both(&server.url(), &python, folder, files)
+        .and_then(|stored| copy::run(&server.binary("psql"), &server.url(), folder, &stored));
     runtime.block_on(server.stop())?;
     outcome
 }
 
-fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
+fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<Vec<Stored>> {
     let title = format!(
-        "End to end into one Postgres, {DIMENSIONS} dimensions, {}: ours from the upload's completion until ready",
+        "End to end into one Postgres, {DIMENSIONS} dimensions, {}: ours from the upload's completion until ready, parsed \
+         and cut in one pass",
         build::profile_name()
     );
     let head = [
         "pipeline and file",
         "chunks",
         "parse s",
-        "chunk s",
+        "chunk s (ours: gather)",
         "embed s",
         "store s",
         "all s",
@@ -75,6 +79,8 @@ fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) ->
     let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
     let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();
     let mut ours = Vec::new();
+    let mut stored = Vec::new();
+    let log = Log::listen();
     over(url, EmbedderChoice::Hash, async |client| {
         for (name, bytes) in files {
             let size = bytes.len();
@@ -86,7 +92,10 @@ fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) ->
             let all: Duration = states.map(|(_, lasted)| *lasted).sum();
             ours.push(all);
             let mut cells = vec![format!("Docent, {name}"), ended.document["chunks"].to_string()];
-            cells.extend(["", "", "", ""].map(str::to_owned));
+            let laps = log.last().ok_or("the system did not say where the time went")?;
+            let Laps { read, gather, embed, store } = laps;
+            cells.extend([read, gather, embed, store].map(|millis| format!("{:.2}", millis / 1000.0)));
+            stored.push(Stored { file: name.to_owned(), document: ended.id, laps });
             let peak = process::peak(std::process::id()).unwrap_or_default();
             cells.extend([table::seconds(all), table::rate(size, all), "1".to_owned(), table::mebibytes(peak)]);
             table.row(cells);
@@ -110,5 +119,5 @@ fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) ->
         }
     }
     table.print();
-    Ok(())
+    Ok(stored)
 }

@@ -37,6 +37,7 @@ pub struct Postgres {
     server: Server,
     cluster: Cluster,
     password: String,
+    binaries: PathBuf,
 }
 
 /// Find or download the binaries, create the cluster when there is none, start the server and wait until it answers.
@@ -55,7 +56,7 @@ pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Postgres
     let password = cluster.open(&binaries, progress).await?;
     progress("starting Postgres");
     let server = Server::start(&cluster, &binaries, &password, options.fast).await?;
-    Ok(Postgres { server, cluster, password })
+    Ok(Postgres { server, cluster, password, binaries })
 }
 
 impl Postgres {
@@ -63,6 +64,11 @@ impl Postgres {
     pub fn url(&self) -> String {
         // The password is hexadecimal, so nothing in it needs escaping.
         format!("postgres://{}:{}@127.0.0.1:{}/postgres", cluster::SUPERUSER, self.password, self.server.port())
+    }
+
+    /// One of the programs that come with the server, such as `psql` or `pg_dump`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
     }
 
     pub fn data_dir(&self) -> &Path {

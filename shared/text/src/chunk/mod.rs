@@ -202,7 +202,7 @@ fn heading_path(view: &View, parents: &[Option<usize>], chunk: Range<usize>) -> 
         above += 1;
     }
     let path = path(view, parents, above.checked_sub(1));
-    path.into_iter().map(|heading| heading.title.clone()).collect()
+    path.into_iter().map(|heading| heading.title.chars().take(MOST_PATH_CHARS).collect()).collect()
 }
 
 /// For each heading the one that it stands under.

@@ -63,6 +63,15 @@ fn no_chunk_crosses_a_page() {
 }
 
 #[test]
+fn a_heading_of_any_length_is_repeated_in_few_characters() {
+    let heading = "ä".repeat(100_000);
+    let body = "Some words of a section. ".repeat(400);
+    let chunks = chunk(&read("a.md", format!("# {heading}\n\n{body}")).unwrap(), &ChunkOptions::default());
+    let last = chunks.last().unwrap();
+    assert_eq!(last.heading_path, ["ä".repeat(MOST_PATH_CHARS)]);
+}
+
+#[test]
 fn embedded_text_stands_under_its_title_and_headings() {
     let path = ["Guide".to_owned(), "Setup".to_owned()];
     assert_eq!(embed_input(Some("Guide"), &path, "text"), "Guide > Setup\n\ntext");

@@ -81,6 +81,35 @@ fn json_is_accepted_and_refused_as_the_test_suite_says() {
     assert_eq!((valid, invalid), (95, 188));
 }
 
+/// What RFC 8259 leaves to the parser: integers of any size are kept as they are written and UTF-16 is read when its
+/// mark says so; numbers beyond a double, half surrogate pairs and bytes of no declared character set are refused.
+#[test]
+fn json_that_a_parser_may_decide_about_is_decided() {
+    let Some(folder) = data("jsontestsuite", "json_that_a_parser_may_decide_about_is_decided") else { return };
+    let accepted = [
+        "i_number_double_huge_neg_exp.json",
+        "i_number_real_underflow.json",
+        "i_number_too_big_neg_int.json",
+        "i_number_too_big_pos_int.json",
+        "i_number_very_big_negative_int.json",
+        "i_string_UTF-16LE_with_BOM.json",
+        "i_structure_UTF-8_BOM_empty_object.json",
+    ];
+    let mut decided = 0;
+    for path in files(&folder.join("test_parsing"), "json") {
+        let name = file_name(&path);
+        let expected = match name.as_str() {
+            _ if !name.starts_with("i_") => continue,
+            "i_structure_500_nested_arrays.json" => "limit_exceeded",
+            name if accepted.contains(&name) => "ok",
+            _ => "corrupt",
+        };
+        assert_eq!(code_of(&name, fs::read(&path).unwrap()), expected, "{name}");
+        decided += 1;
+    }
+    assert_eq!(decided, 35);
+}
+
 #[test]
 fn csv_values_survive() {
     let Some(folder) = data("csv_spectrum", "csv_values_survive") else { return };
@@ -100,6 +129,36 @@ fn csv_values_survive() {
             assert!(value.is_empty() || text.contains(&expected), "{name}: {expected} not in {text}");
         }
     }
+}
+
+/// Every string by itself, as a text and as a value: all that is visible comes out again, and what is invisible (soft
+/// hyphens, marks of byte order, tags) does not. As a text, control characters say that it is none.
+#[test]
+fn naughty_strings_come_out_as_they_went_in() {
+    let Some(folder) = data("blns", "naughty_strings_come_out_as_they_went_in") else { return };
+    let strings: Vec<String> = serde_json::from_slice(&fs::read(folder.join("blns.json")).unwrap()).unwrap();
+    let control = |letter: char| letter.is_control() && !letter.is_whitespace();
+    let hidden = |letter: char| control(letter) || matches!(letter, '\u{AD}' | '\u{FEFF}' | '\u{E0001}'..='\u{E007F}');
+    let shown = |text: &str| {
+        let visible: String = text.chars().filter(|letter| !hidden(*letter)).collect();
+        visible.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for string in &strings {
+        let code = code_of("a.txt", string.clone().into_bytes());
+        // A few control characters, as of a terminal's colours, are let through; many of them are no text.
+        let codes: &[&str] = match shown(string).as_str() {
+            "" => &["empty_file", "unsupported_type"],
+            _ if string.contains(control) => &["unsupported_type", "ok"],
+            _ => &["ok"],
+        };
+        assert!(codes.contains(&code), "{string:?}: {code}");
+        if code == "ok" {
+            assert!(shown(&text_of("a.txt", string.clone().into_bytes())).contains(&shown(string)), "{string:?}");
+        }
+        let value = serde_json::json!({ "naughty": string }).to_string().into_bytes();
+        assert!(shown(&text_of("a.json", value)).contains(&shown(string)), "{string:?}");
+    }
+    assert!(strings.len() > 500);
 }
 
 #[test]
