@@ -167,7 +167,8 @@ pub struct Ingest {
     pub secret: Option<SecretString>,
     /// `CRON_SECRET`: what the platform's scheduler sends as a bearer token.
     pub cron_secret: Option<SecretString>,
-    /// `INGEST_LEASE_SECONDS`: after how long a silent worker counts as dead.
+    /// `INGEST_LEASE_SECONDS`: after how long a silent worker counts as dead. Below a minute, so that what it left is
+    /// taken up and settled within one.
     pub lease_seconds: i32,
     /// `PARSE_SECONDS`: how long one document may be read for.
     pub parse_seconds: u64,
@@ -199,7 +200,7 @@ impl Ingest {
         Ok(Ingest {
             secret: secret("INGEST_SECRET")?,
             cron_secret: secret("CRON_SECRET")?,
-            lease_seconds: environment.number("INGEST_LEASE_SECONDS", 60)?.clamp(1, 3600),
+            lease_seconds: environment.number("INGEST_LEASE_SECONDS", 45)?.clamp(1, 3600),
             parse_seconds: environment.number("PARSE_SECONDS", PARSE_SECONDS)?.clamp(1, 3600),
             parser_memory_bytes: environment
                 .number("PARSER_MEMORY_BYTES", PARSER_MEMORY_BYTES)?

@@ -98,7 +98,7 @@ impl Run<'_> {
             doc.settled(self.row(&rows, doc), self.ticket.fault, self.verdict.blows)?;
         }
         // A hint about nothing may come before its row and waits for it; one about a document is to be consumed.
-        let sql = "select string_agg(e.source || ' ' || e.object_key || ' ' || d.status, ', ')
+        let sql = "select string_agg(concat_ws(' ', e.source, e.object_key, d.status, 'due in', e.due_at - simulated.now(), 'attempts', e.attempts), ', ')
                    from ingest_event e join document d on d.tenant_id = e.tenant_id and d.object_key = e.object_key
                    where e.tenant_id = any($1) and d.deleted_at is null";
         let left: Option<String> = self.lane.admin.query_one(sql, &[&self.ids()]).await.unwrap().get(0);

@@ -20,7 +20,7 @@ pub struct Ticket {
 }
 
 /// After the faults stop, everything must be right within so many seconds, looked at at these moments. The timers
-/// behind it: a dead worker's lease (INGEST_LEASE_SECONDS, 60 by default), the pauses after a failure (15 and 60), and
+/// behind it: a dead worker's lease (INGEST_LEASE_SECONDS, 45 by default), the pauses after a failure (15 and 60), and
 /// the minute after which a queued document counts as stuck.
 const CALM: [f64; 6] = [0.0, 5.0, 10.0, 15.0, 15.0, 15.0];
 pub const CONVERGES_WITHIN: f64 = 60.0;
