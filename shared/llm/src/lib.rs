@@ -16,6 +16,7 @@ mod limits;
 mod ndjson;
 mod ollama;
 mod openai;
+mod rerank;
 pub mod sse;
 mod status;
 mod stream;
@@ -32,6 +33,7 @@ pub use error::{Error, ErrorKind};
 pub use fetch::Fetch;
 pub use key_check::KeyCheck;
 pub use limits::Limits;
+pub use rerank::{MOST_PASSAGES, Ranked, RerankRequest};
 pub use stream::ChatStream;
 pub use transport::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice, Transport};
 

@@ -18,7 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::dialect::Call;
 use crate::status::{Refusal, retry_after};
 use crate::{
-    ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, address, embed,
+    ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, Ranked, RerankRequest,
+    address, embed, rerank,
 };
 
 const USER_AGENT: &str = concat!("docent/", env!("CARGO_PKG_VERSION"));
@@ -64,6 +65,15 @@ impl Transport {
             all.input_tokens = all.input_tokens.saturating_add(part.input_tokens);
         }
         Ok(all)
+    }
+
+    /// Puts the passages that answer the question best first.
+    pub async fn rerank(&self, endpoint: &Endpoint, request: &RerankRequest<'_>) -> Result<Vec<Ranked>, Error> {
+        if request.passages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reply = self.json(rerank::call(endpoint, request)?).await?;
+        rerank::ranked(&reply, request.passages.len())
     }
 
     /// Asks the provider about the key; only Voyage makes that cost a token. `Err` means that it gave no verdict.

@@ -11,5 +11,6 @@ mod faults;
 mod fetch;
 mod keys;
 mod providers;
+mod rerank;
 mod server;
 mod sse;
