@@ -68,8 +68,8 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let key = keys.iter().find(|key| key.provider == bot.provider).map(|key| key.id);
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
-    let asked = search::Asked { text: &question.text, bot: &bot, embedder: &embedder, limit, by, capped: capped? };
-    let query = search::Query::new(&app, asked).await?;
+    let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
+    let query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
     let history = history?;
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);

@@ -3,7 +3,7 @@
 
 mod change;
 mod collections;
-mod metadata;
+pub mod metadata;
 mod name;
 mod routes;
 mod source;

@@ -1,10 +1,13 @@
 -- Both legs and their fusion in one statement.
 -- $1 tenant, $2 collections, $3 terms of the question (distinct), $4 its vector or null, $5 model, $6 how many.
+-- $7 documents or null, $8 a predicate over their metadata or null, $9 and $10 their dates or null, $11 how many neighbours.
 with live as materialized (
   -- What readers may see: the current revision of documents that were not deleted.
   select d.id, d.current_revision as revision
   from document d
   where d.tenant_id = $1 and d.collection_id = any($2) and d.deleted_at is null and d.current_revision is not null
+    and ($7 is null or d.id = any($7)) and ($8 is null or d.metadata @@ $8::jsonpath)
+    and ($9 is null or d.created_at > $9) and ($10 is null or d.created_at < $10)
 ), size as (
   select greatest(coalesce(sum(s.chunks), 0), 1)::float8 as chunks,
          greatest(coalesce(sum(s.length), 0)::float8 / greatest(coalesce(sum(s.chunks), 0), 1)::float8, 1) as mean
@@ -56,6 +59,7 @@ with live as materialized (
 ), fused as (
   -- Reciprocal rank fusion with k = 60 (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114).
   select document_id, revision, ordinal, max(bm25) as bm25, max(coverage) as coverage, max(cosine) as cosine,
+         min(place) filter (where bm25 is not null) as bm25_rank, min(place) filter (where cosine is not null) as cosine_rank,
          sum(1.0 / (60 + place))::float8 as score
   from (
     select document_id, revision, ordinal, bm25, coverage, null::float8 as cosine,
@@ -71,7 +75,12 @@ with live as materialized (
   limit $6
 )
 select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, c.span_start, c.span_end, c.heading_path,
-       d.filename, coalesce(d.own_title, d.title), d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine
+       d.filename, coalesce(d.own_title, d.title), d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine,
+       fused.bm25_rank, fused.cosine_rank,
+       array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
+             and n.ordinal between c.ordinal - $11 and c.ordinal - 1 order by n.ordinal),
+       array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
+             and n.ordinal between c.ordinal + 1 and c.ordinal + $11 order by n.ordinal)
 from fused
 join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
 join document d on d.tenant_id = $1 and d.id = c.document_id

@@ -1,12 +1,17 @@
 //! Hybrid retrieval: exact vectors and BM25, fused by reciprocal rank, in one statement and one trip.
 
+mod filter;
+mod rerank;
 pub mod routes;
+mod similar;
 mod store;
 
 use futures_util::future::join;
 use pgvector::Vector;
 use uuid::Uuid;
 
+pub use filter::{Filter, MOST_NAMED, condition};
+pub use rerank::{DEADLINE, Rerank};
 pub use routes::router;
 
 use crate::App;
@@ -22,6 +27,9 @@ pub const DEFAULT_LIMIT: i32 = 8;
 /// More would not fit a prompt and only slow the statement down.
 pub const MOST: i32 = 50;
 
+/// Chunks before and behind a hit that may come with it.
+pub const MOST_NEIGHBOURS: i32 = 3;
+
 /// The share of a question's BM25 weight (sum of idf) that one chunk must contain to count as an answer. Normalised,
 /// unlike a bare BM25 score, so that one floor serves tenants of any size. Measured by `docent-bench questions`.
 pub const COVERAGE_FLOOR: f64 = 0.34;
@@ -33,6 +41,10 @@ pub struct Query {
     pub vector: Option<Vector>,
     pub model: String,
     pub limit: i32,
+    pub filter: Filter,
+    pub neighbours: i32,
+    /// A reranker will choose among all that a search may give.
+    pub reranked: bool,
     /// What embedding the question cost; [`hybrid`] books it.
     bill: Option<Bill>,
 }
@@ -43,13 +55,24 @@ pub struct Asked<'a> {
     pub bot: &'a Bot,
     pub embedder: &'a Embedder,
     pub limit: i32,
+    pub filter: Filter,
+    pub neighbours: i32,
+    pub reranked: bool,
     pub by: Spender,
     /// Whether some cap may bind what embedding the question costs.
     pub capped: bool,
 }
 
+impl<'a> Asked<'a> {
+    /// A question about all that the bot knows.
+    pub fn plain(text: &'a str, bot: &'a Bot, embedder: &'a Embedder, by: Spender) -> Asked<'a> {
+        let filter = Filter::default();
+        Asked { text, bot, embedder, limit: DEFAULT_LIMIT, filter, neighbours: 0, reranked: false, by, capped: false }
+    }
+}
+
 /// One chunk that was found, with the place it stands at and why it was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Hit {
     pub document: Uuid,
     pub revision: i32,
@@ -69,28 +92,53 @@ pub struct Hit {
     /// The share of the question's weight that stands in this chunk, 0 to 1.
     pub coverage: Option<f64>,
     pub cosine: Option<f64>,
+    /// The places, from 1, that the legs gave it.
+    pub bm25_rank: Option<i64>,
+    pub cosine_rank: Option<i64>,
+    /// What the reranker gave it, if one was asked.
+    pub rerank: Option<f64>,
+    /// What stands before and behind it, if neighbours were asked for.
+    pub before: Vec<String>,
+    pub after: Vec<String>,
 }
 
 impl Query {
     /// Makes both legs from a question; the vector comes from the collections' own model.
     pub async fn new(app: &App, asked: Asked<'_>) -> Result<Query> {
-        let Asked { text, bot, embedder, limit, by, capped } = asked;
+        let Asked { text, bot, embedder, limit, filter, neighbours, reranked, by, capped } = asked;
         let mut terms = docent_text::terms(text);
         terms.sort_unstable();
         terms.dedup();
         let (mut vectors, bill) =
             embedder.embed_metered(app, by, capped || embedder.spends_the_operators(), vec![text.to_owned()]).await?;
         let vector = vectors.pop().map(Vector::from);
-        let (collections, model) = (bot.collections.clone(), embedder.name().to_owned());
-        Ok(Query { collections, terms, vector, model, limit: limit.clamp(1, MOST), bill })
+        let mut collections = bot.collections.clone();
+        if let Some(wanted) = &filter.collections {
+            collections.retain(|collection| wanted.contains(collection));
+        }
+        let (model, limit) = (embedder.name().to_owned(), limit.clamp(1, MOST));
+        let neighbours = neighbours.clamp(0, MOST_NEIGHBOURS);
+        Ok(Query { collections, terms, vector, model, limit, filter, neighbours, reranked, bill })
+    }
+
+    /// How many chunks to look at, so that enough are left when near duplicates go.
+    fn candidates(&self) -> i32 {
+        if self.reranked { MOST } else { (self.limit + similar::SPARE).min(MOST) }
     }
 }
 
-/// The best `limit` chunks of the live revisions, best first. One statement, so it can share its trip.
+/// The best chunks of the live revisions, best first and without near duplicates: `limit` of them, or all candidates of a
+/// reranker. One statement, so it can share its trip.
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    let Some(bill) = &query.bill else { return store::hybrid(tx, query).await };
-    let (hits, booked) = join(store::hybrid(tx, query), bill.book(tx)).await;
-    booked.and(hits)
+    let hits = match &query.bill {
+        None => store::hybrid(tx, query).await,
+        Some(bill) => {
+            let (hits, booked) = join(store::hybrid(tx, query), bill.book(tx)).await;
+            booked.and(hits)
+        }
+    };
+    let most = if query.reranked { MOST } else { query.limit };
+    Ok(similar::distinct(hits?, usize::try_from(most).unwrap_or_default()))
 }
 
 /// Whether anything that was found answers the question at all.

@@ -3,15 +3,19 @@
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::routing::post;
+use docent_llm::Endpoint;
 use futures_util::future::join4;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Instant;
 use uuid::Uuid;
 
-use super::{Asked, DEFAULT_LIMIT, Hit, MOST, Query};
+use super::{Asked, DEFAULT_LIMIT, Filter, Hit, MOST, MOST_NAMED, MOST_NEIGHBOURS, Query, Rerank, condition};
 use crate::App;
-use crate::auth::{Credential, Scope};
+use crate::auth::{Credential, Scope, TenantId};
 use crate::embedder::Embedder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::Json;
 use crate::usage::{self, Spender};
 use crate::{bots, keys};
@@ -33,11 +37,38 @@ struct SearchWire {
     query: String,
     bot: Option<Uuid>,
     limit: Option<i32>,
+    #[serde(default)]
+    filter: FilterWire,
+    #[serde(default)]
+    neighbours: i32,
+    rerank: Option<RerankWire>,
+    #[serde(default)]
+    explain: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FilterWire {
+    collections: Option<Vec<Uuid>>,
+    documents: Option<Vec<Uuid>>,
+    metadata: Option<Value>,
+    created_after: Option<Timestamp>,
+    created_before: Option<Timestamp>,
+}
+
+/// The tenant's own account at a provider, and one of its rerankers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RerankWire {
+    provider: String,
+    model: String,
 }
 
 #[derive(Serialize)]
 struct HitsWire {
     hits: Vec<HitWire>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ExplainWire>,
 }
 
 #[derive(Serialize)]
@@ -57,10 +88,48 @@ struct HitWire {
     bm25: Option<f64>,
     coverage: Option<f64>,
     cosine: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    after: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranks: Option<RanksWire>,
 }
 
-impl From<Hit> for HitWire {
-    fn from(hit: Hit) -> HitWire {
+/// The places, from 1, that each leg gave a hit; none where it was not among its best.
+#[derive(Serialize)]
+struct RanksWire {
+    bm25: Option<i64>,
+    cosine: Option<i64>,
+}
+
+/// How the answer came about.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplainWire {
+    /// The question's words as the index knows them.
+    terms: Vec<String>,
+    model: String,
+    collections: Vec<Uuid>,
+    /// The condition on metadata as Postgres is asked.
+    metadata: Option<String>,
+    /// Whether the order is the reranker's, and what kept it from being.
+    reranked: bool,
+    rerank_error: Option<&'static str>,
+    milliseconds: Laps,
+}
+
+#[derive(Default, Serialize)]
+struct Laps {
+    embed: f64,
+    search: f64,
+    rerank: f64,
+}
+
+impl HitWire {
+    fn new(hit: Hit, explain: bool) -> HitWire {
         HitWire {
             document_id: hit.document,
             revision: hit.revision,
@@ -76,7 +145,51 @@ impl From<Hit> for HitWire {
             bm25: hit.bm25,
             coverage: hit.coverage,
             cosine: hit.cosine,
+            rerank: hit.rerank,
+            before: hit.before,
+            after: hit.after,
+            ranks: explain.then_some(RanksWire { bm25: hit.bm25_rank, cosine: hit.cosine_rank }),
         }
+    }
+}
+
+impl SearchWire {
+    /// Everything that can be judged without asking anybody.
+    fn check(&self) -> Result<Filter> {
+        let query = self.query.trim();
+        if query.is_empty() || query.len() > LONGEST_QUERY {
+            return Err(Error::invalid(format!("`query` holds 1 to {LONGEST_QUERY} bytes of text.")));
+        }
+        if !(1..=MOST).contains(&self.limit.unwrap_or(DEFAULT_LIMIT)) {
+            return Err(Error::invalid(format!("`limit` is 1 to {MOST}.")));
+        }
+        if !(0..=MOST_NEIGHBOURS).contains(&self.neighbours) {
+            return Err(Error::invalid(format!("`neighbours` is 0 to {MOST_NEIGHBOURS}.")));
+        }
+        let FilterWire { collections, documents, metadata, created_after, created_before } = &self.filter;
+        for named in [collections, documents].into_iter().flatten() {
+            if named.is_empty() || named.len() > MOST_NAMED {
+                return Err(Error::invalid(format!("A filter names 1 to {MOST_NAMED} collections or documents.")));
+            }
+        }
+        Ok(Filter {
+            collections: collections.clone(),
+            documents: documents.clone(),
+            metadata: metadata.as_ref().map(condition).transpose()?,
+            created_after: *created_after,
+            created_before: *created_before,
+        })
+    }
+
+    /// Only on the tenant's own account: nobody else pays for a second opinion.
+    fn reranker(&self, app: &App, tenant: TenantId, keys: &[keys::Sealed]) -> Result<Option<Endpoint>> {
+        let Some(RerankWire { provider, .. }) = &self.rerank else { return Ok(None) };
+        let account = keys::account(app, tenant, provider, keys)?;
+        if account.of_operator {
+            return Err(Error::new(Kind::NotConfigured, "A reranker is asked with a key of your own.")
+                .hint("Save one with PUT /api/keys/{provider}."));
+        }
+        Ok(Some(account.endpoint))
     }
 }
 
@@ -85,14 +198,8 @@ async fn search(
     credential: Credential,
     Json(asked): Json<SearchWire>,
 ) -> Result<Json<HitsWire>> {
-    let query = asked.query.trim();
-    if query.is_empty() || query.len() > LONGEST_QUERY {
-        return Err(Error::invalid(format!("`query` holds 1 to {LONGEST_QUERY} bytes of text.")));
-    }
-    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Error::invalid(format!("`limit` is 1 to {MOST}.")));
-    }
+    let filter = asked.check()?;
+    let (text, limit) = (asked.query.trim(), asked.limit.unwrap_or(DEFAULT_LIMIT));
     let tenant = credential.tenant();
     let tx = app.db.tenant(tenant).await?;
     let verified = credential.verify(&tx, Scope::Read);
@@ -100,12 +207,39 @@ async fn search(
     let together = join4(verified, bot, keys::all(&tx), usage::capped(&tx));
     let (caller, bot, keys, capped) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
-    let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
-    let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys?)?;
-    let by = Spender::of(&caller);
-    let asked = Asked { text: query, bot: &bot, embedder: &embedder, limit, by, capped: capped? };
-    let query = Query::new(&app, asked).await?;
+    let (bot, keys) = (bot?.ok_or_else(|| Error::not_found("bot"))?, keys?);
+    let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
+    let reranker = asked.reranker(&app, tenant, &keys)?;
+
+    let (mut laps, mut begun) = (Laps::default(), Instant::now());
+    let plain = Asked::plain(text, &bot, &embedder, Spender::of(&caller));
+    let (neighbours, reranked, capped) = (asked.neighbours, reranker.is_some(), capped?);
+    let query = Query::new(&app, Asked { limit, filter, neighbours, reranked, capped, ..plain }).await?;
+    laps.embed = lap(&mut begun);
     let tx = app.db.tenant(tenant).await?;
-    let hits = tx.finish(super::hybrid(&tx, &query)).await?;
-    Ok(Json(HitsWire { hits: hits.into_iter().map(HitWire::from).collect() }))
+    let mut hits = tx.finish(super::hybrid(&tx, &query)).await?;
+    laps.search = lap(&mut begun);
+    let mut outcome = Ok(());
+    if let (Some(endpoint), Some(RerankWire { model, .. })) = (&reranker, &asked.rerank) {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        (hits, outcome) = Rerank { endpoint, model, query: text, limit }.order(&app, hits).await;
+        laps.rerank = lap(&mut begun);
+    }
+    let explain = asked.explain.then(|| ExplainWire {
+        reranked: reranked && outcome.is_ok(),
+        rerank_error: outcome.err().map(|error| error.code()),
+        terms: query.terms,
+        model: query.model,
+        collections: query.collections,
+        metadata: query.filter.metadata,
+        milliseconds: laps,
+    });
+    Ok(Json(HitsWire { hits: hits.into_iter().map(|hit| HitWire::new(hit, asked.explain)).collect(), explain }))
+}
+
+/// Milliseconds since the last call.
+fn lap(begun: &mut Instant) -> f64 {
+    let lap = begun.elapsed().as_secs_f64() * 1000.0;
+    *begun = Instant::now();
+    lap
 }

@@ -2,13 +2,17 @@
 
 use tokio_postgres::Row;
 
-use super::{Hit, Query};
-use crate::db::TenantTx;
+use super::{Filter, Hit, Query};
+use crate::db::{Param, TenantTx};
 use crate::error::Result;
 
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    let Query { collections, terms, vector, model, limit, .. } = query;
-    let rows = tx.query(include_str!("hybrid.sql"), &[collections, terms, vector, model, limit]).await?;
+    let Query { collections, terms, vector, model, filter, neighbours, .. } = query;
+    let Filter { documents, metadata, created_after, created_before, .. } = filter;
+    let limit = query.candidates();
+    let params: &[&dyn Param] =
+        &[collections, terms, vector, model, &limit, documents, metadata, created_after, created_before, neighbours];
+    let rows = tx.query(include_str!("hybrid.sql"), params).await?;
     Ok(rows.iter().map(read).collect())
 }
 
@@ -29,5 +33,10 @@ fn read(row: &Row) -> Hit {
         bm25: row.get(13),
         coverage: row.get(14),
         cosine: row.get(15),
+        bm25_rank: row.get(16),
+        cosine_rank: row.get(17),
+        rerank: None,
+        before: row.get(18),
+        after: row.get(19),
     }
 }

@@ -17,6 +17,7 @@ mod chat;
 mod dice;
 mod documents;
 mod embeddings;
+mod filters;
 mod health;
 mod house;
 mod idempotency;
