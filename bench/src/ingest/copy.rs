@@ -21,7 +21,7 @@ pub struct Stored {
 }
 
 pub fn run(psql: &Path, url: &str, folder: &Path, stored: &[Stored]) -> Outcome<()> {
-    let head = ["file", "chunks", "posting rows", "MB", "ours s", "\\copy s", "rate of ours to \\copy"];
+    let head = ["file", "chunks", "vectors", "posting rows", "MB", "ours s", "\\copy s", "rate of ours to \\copy"];
     let title = format!("Storing chunks, vectors and postings, beside psql \\copy (best of {RUNS}) of the same rows");
     let mut table = Table::new(title, &head);
     for one in stored {
@@ -39,7 +39,8 @@ pub fn run(psql: &Path, url: &str, folder: &Path, stored: &[Stored]) -> Outcome<
             best = best.min(once(psql, url, folder)?);
         }
         let ours = one.laps.store / 1000.0;
-        let mut cells = vec![one.file.clone(), counts.swap_remove(0), counts.pop().unwrap_or_default()];
+        let mut cells = vec![one.file.clone()];
+        cells.extend(counts);
         cells.push(format!("{:.1}", sizes as f64 / 1e6));
         cells.extend([format!("{ours:.2}"), table::seconds(best), format!("{:.2}x", best.as_secs_f64() / ours)]);
         table.row(cells);
