@@ -9,6 +9,7 @@ mod pdf;
 mod process;
 mod questions;
 mod rival;
+mod search;
 mod system;
 mod table;
 mod walls;
@@ -38,6 +39,8 @@ enum Command {
     Questions(questions::Options),
     /// The steps from a command to its first cited answer
     Firstanswer(firstanswer::Options),
+    /// Hybrid search as libraries grow, beside the same statement through libpq, and its recall
+    Search(search::Options),
     /// What credentials, sealed keys and limits cost a request
     Walls,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Pdf(options) => pdf::run(&options),
         Command::Questions(options) => questions::run(&options),
         Command::Firstanswer(options) => firstanswer::run(&options),
+        Command::Search(options) => search::run(&options),
         Command::Walls => walls::run(),
     };
     match outcome {

@@ -18,6 +18,13 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// More cells for a row that is there already, counted without the head.
+    pub fn extend(&mut self, row: usize, cells: Vec<String>) {
+        if let Some(row) = self.rows.get_mut(row + 1) {
+            row.extend(cells);
+        }
+    }
+
     /// The first column is left-aligned, all others are numbers.
     pub fn print(&self) {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! What the walls cost a request: credentials, sealed keys, and the one statement that knows and limits a caller.
 
-mod proxy;
+pub mod proxy;
 mod sessions;
 
 use std::hint::black_box;

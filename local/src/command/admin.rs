@@ -51,7 +51,7 @@ pub struct Sweep {
 const DIRECT: &str = "Give an administrator's URL that does not go through a pooler.";
 
 pub async fn migrate(environment: &Environment, options: Migrate) -> Result<(), Failure> {
-    let direct = environment.required("DIRECT_DATABASE_URL", DIRECT)?;
+    let direct = direct(environment)?;
     let plan = if options.check || options.dry_run { Plan::DryRun } else { Plan::Apply };
     let report = migrate::run(direct, environment.get("DATABASE_URL"), plan).await?;
     for name in &report.applied {
@@ -64,9 +64,14 @@ pub async fn migrate(environment: &Environment, options: Migrate) -> Result<(), 
     Ok(())
 }
 
+/// An administrator's URL, for what a function's role may not do.
+pub fn direct(environment: &Environment) -> Result<&str, Failure> {
+    Ok(environment.required("DIRECT_DATABASE_URL", DIRECT)?)
+}
+
 /// The database as the operator sees it: every tenant, by policy.
 pub fn operator(environment: &Environment) -> Result<Db, Failure> {
-    let url = environment.required("DIRECT_DATABASE_URL", DIRECT)?.to_owned();
+    let url = direct(environment)?.to_owned();
     Ok(Db::new(&config::Database { url, pool_size: 1 }, Role::Operator)?)
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod ask;
 mod ingest;
 mod keys;
+mod reindex;
 mod serve;
 mod up;
 
@@ -54,6 +55,8 @@ enum Verb {
     Ingest(ingest::Options),
     /// Ask a question; with --file, of those files alone
     Ask(ask::Options),
+    /// Give large tenants' vectors an index of their own (needs DIRECT_DATABASE_URL)
+    Reindex(reindex::Options),
     /// Compare the database with the bucket once and repair what differs
     Sweep(admin::Sweep),
 }
@@ -144,6 +147,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Keys(verb) => keys::run(&environment, verb).await,
             Verb::Ingest(options) => ingest::run(options).await,
             Verb::Ask(options) => ask::run(&environment, options).await,
+            Verb::Reindex(options) => reindex::run(&environment, options).await,
             Verb::Sweep(options) => admin::sweep(&environment, options).await,
         }
     });

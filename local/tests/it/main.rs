@@ -14,6 +14,8 @@ mod kills;
 mod minilm;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod reindex;
 
 /// Says which check could not run and what it needs, past the test runner, which swallows what a passing test prints.
 #[cfg(test)]

@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0008_versions",
     "0009_webhooks",
     "0010_fairness",
+    "0012_dense",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -1,8 +1,10 @@
 //! Postgres: the pool, the check of the role that we run as, and [`TenantTx`], the only door to tenant tables.
 
+pub mod dense;
 mod door;
 pub mod migrate;
 mod param;
+pub mod reindex;
 mod tx;
 
 use std::sync::{Arc, OnceLock};

@@ -1,13 +1,14 @@
 -- Both legs and their fusion in one statement.
--- $1 tenant, $2 collections, $3 terms of the question (distinct), $4 its vector or null, $5 model, $6 how many.
--- $7 documents or null, $8 a predicate over their metadata or null, $9 and $10 their dates or null, $11 how many neighbours.
+-- $1 tenant, $2 collections, $3 terms of the question (distinct), $4 its vector or null, $5 model, $6 how many,
+-- $7 the name of the tenant's own index of that model. What stands in braces is put in by db/dense.rs.
+-- $8 documents or null, $9 a predicate over their metadata or null, $10 and $11 their dates or null, $12 how many neighbours.
 with live as materialized (
   -- What readers may see: the current revision of documents that were not deleted.
-  select d.id, d.current_revision as revision
+  select d.id, d.current_revision as revision, d.current_chunks as chunks
   from document d
   where d.tenant_id = $1 and d.collection_id = any($2) and d.deleted_at is null and d.current_revision is not null
-    and ($7 is null or d.id = any($7)) and ($8 is null or d.metadata @@ $8::jsonpath)
-    and ($9 is null or d.created_at > $9) and ($10 is null or d.created_at < $10)
+    and ($8 is null or d.id = any($8)) and ($9 is null or d.metadata @@ $9::jsonpath)
+    and ($10 is null or d.created_at > $10) and ($11 is null or d.created_at < $11)
 ), size as (
   select greatest(coalesce(sum(s.chunks), 0), 1)::float8 as chunks,
          greatest(coalesce(sum(s.length), 0)::float8 / greatest(coalesce(sum(s.chunks), 0), 1)::float8, 1) as mean
@@ -44,18 +45,50 @@ with live as materialized (
   group by f.document_id, f.revision, one.ordinal
   order by bm25 desc, f.document_id, one.ordinal
   limit 50
-), dense as (
-  select e.document_id, e.revision, e.ordinal, 1 - e.distance as cosine
+), scope as materialized (
+  -- How many chunks readers may see here, whether the tenant's own index of the model is there to be asked, and
+  -- whether asking it is cheaper than reading them all: what the index gives and the filter takes away again is paid
+  -- for as well, so a small part of a large library is read whole. Measured: see db/dense.rs.
+  select seen.chunks,
+         seen.chunks > {crossover} and seen.chunks * seen.chunks > {discarded} * library.chunks
+         and exists (select from pg_index i where i.indexrelid = to_regclass($7) and i.indisvalid) as indexed
+  from (select coalesce(sum(live.chunks), 0)::float8 as chunks from live) seen
+  cross join (select coalesce(sum(s.chunks), 0)::float8 as chunks from collection_delta s where s.tenant_id = $1) library
+), near as materialized (
+  select n.document_id, n.revision, n.ordinal, n.distance
   from (
-    -- A model whose dimension changed at its provider must not break the search of what is left.
-    select v.document_id, v.revision, v.ordinal, case when vector_dims(v.vector) = vector_dims($4) then v.vector <=> $4 end as distance
+    select v.document_id, v.revision, v.ordinal,
+           (case when vector_dims(v.vector) = {dimensions} then v.vector end) <=> $4 as distance
     from embedding v
-    where v.tenant_id = $1 and v.model = $5 and $4 is not null
-  ) e
-  join live on live.id = e.document_id and live.revision = e.revision
-  where e.distance is not null
-  order by e.distance, e.document_id, e.ordinal
-  limit 50
+    where (select indexed from scope) and v.tenant_id = $1 and v.model = $5 and $4 is not null
+      -- In a `case`, so that it stays a filter of the index's rows: a join would lose their order.
+      and case when (v.document_id, v.revision) in (select live.id, live.revision from live) then true end
+    -- Word for word what the index is made of (db/reindex.rs); its predicate follows from the tenant and the model,
+    -- because both are constants by the time that the statement is planned.
+    order by (case when vector_dims(v.vector) = {dimensions} then v.vector end)::{compared} <=> $4::{compared}
+    limit 50
+  ) n
+  where n.distance is not null
+), dense as (
+  select near.document_id, near.revision, near.ordinal, 1 - near.distance as cosine
+  from near
+  where (select count(*) from near) >= least(50, (select chunks from scope))
+  union all
+  (
+    -- The exact pass: for what is too small for an index, what has none yet, and whenever the index gave fewer rows
+    -- than there are. Otherwise it costs nothing: its condition is looked at once, before anything is read.
+    select e.document_id, e.revision, e.ordinal, 1 - e.distance
+    from (
+      -- A model whose dimension changed at its provider must not break the search of what is left.
+      select v.document_id, v.revision, v.ordinal, case when vector_dims(v.vector) = vector_dims($4) then v.vector <=> $4 end as distance
+      from live
+      join embedding v on v.tenant_id = $1 and v.document_id = live.id and v.revision = live.revision
+      where v.model = $5 and $4 is not null and (select count(*) from near) < least(50, (select chunks from scope))
+    ) e
+    where e.distance is not null
+    order by e.distance, e.document_id, e.ordinal
+    limit 50
+  )
 ), fused as (
   -- Reciprocal rank fusion with k = 60 (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114).
   select document_id, revision, ordinal, max(bm25) as bm25, max(coverage) as coverage, max(cosine) as cosine,
@@ -78,9 +111,9 @@ select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, 
        d.filename, coalesce(d.own_title, d.title), d.content_type, fused.score, fused.bm25, fused.coverage, fused.cosine,
        fused.bm25_rank, fused.cosine_rank,
        array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
-             and n.ordinal between c.ordinal - $11 and c.ordinal - 1 order by n.ordinal),
+             and n.ordinal between c.ordinal - $12 and c.ordinal - 1 order by n.ordinal),
        array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
-             and n.ordinal between c.ordinal + 1 and c.ordinal + $11 order by n.ordinal)
+             and n.ordinal between c.ordinal + 1 and c.ordinal + $12 order by n.ordinal)
 from fused
 join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
 join document d on d.tenant_id = $1 and d.id = c.document_id

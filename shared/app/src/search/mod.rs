@@ -1,4 +1,4 @@
-//! Hybrid retrieval: exact vectors and BM25, fused by reciprocal rank, in one statement and one trip.
+//! Hybrid retrieval: nearest vectors and BM25, fused by reciprocal rank, in one statement and one trip.
 
 mod filter;
 mod rerank;
@@ -45,6 +45,8 @@ pub struct Query {
     pub neighbours: i32,
     /// A reranker will choose among all that a search may give.
     pub reranked: bool,
+    /// Near duplicates give their places to others.
+    pub distinct: bool,
     /// What embedding the question cost; [`hybrid`] books it.
     bill: Option<Bill>,
 }
@@ -118,16 +120,43 @@ impl Query {
         }
         let (model, limit) = (embedder.name().to_owned(), limit.clamp(1, MOST));
         let neighbours = neighbours.clamp(0, MOST_NEIGHBOURS);
-        Ok(Query { collections, terms, vector, model, limit, filter, neighbours, reranked, bill })
+        Ok(Query { collections, terms, vector, model, limit, filter, neighbours, reranked, distinct: true, bill })
     }
 
     /// How many chunks to look at, so that enough are left when near duplicates go.
     fn candidates(&self) -> i32 {
-        if self.reranked { MOST } else { (self.limit + similar::SPARE).min(MOST) }
+        match (self.reranked, self.distinct) {
+            (true, _) => MOST,
+            (false, true) => (self.limit + similar::SPARE).min(MOST),
+            (false, false) => self.limit,
+        }
+    }
+
+    /// Of a question whose terms and vector are there already, and cost nothing.
+    pub fn prepared(
+        collections: Vec<Uuid>,
+        terms: Vec<String>,
+        vector: Option<Vector>,
+        model: String,
+        limit: i32,
+    ) -> Query {
+        let (limit, filter) = (limit.clamp(1, MOST), Filter::default());
+        Query {
+            collections,
+            terms,
+            vector,
+            model,
+            limit,
+            filter,
+            neighbours: 0,
+            reranked: false,
+            distinct: false,
+            bill: None,
+        }
     }
 }
 
-/// The best chunks of the live revisions, best first and without near duplicates: `limit` of them, or all candidates of a
+/// The best chunks of the live revisions, best first, without near duplicates unless they are wanted: `limit` of them, or all candidates of a
 /// reranker. One statement, so it can share its trip.
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
     let hits = match &query.bill {
@@ -138,7 +167,7 @@ pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
         }
     };
     let most = if query.reranked { MOST } else { query.limit };
-    Ok(similar::distinct(hits?, usize::try_from(most).unwrap_or_default()))
+    if query.distinct { Ok(similar::distinct(hits?, usize::try_from(most).unwrap_or_default())) } else { hits }
 }
 
 /// Whether anything that was found answers the question at all.

@@ -3,16 +3,31 @@
 use tokio_postgres::Row;
 
 use super::{Filter, Hit, Query};
+use crate::db::dense::Shape;
 use crate::db::{Param, TenantTx};
 use crate::error::Result;
 
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
     let Query { collections, terms, vector, model, filter, neighbours, .. } = query;
     let Filter { documents, metadata, created_after, created_before, .. } = filter;
+    let shape = Shape::new(vector.as_ref().map_or(0, |vector| vector.as_slice().len()));
+    let sql = shape.put_into(include_str!("hybrid.sql"));
+    let index = shape.index(tx.tenant().uuid(), model);
     let limit = query.candidates();
-    let params: &[&dyn Param] =
-        &[collections, terms, vector, model, &limit, documents, metadata, created_after, created_before, neighbours];
-    let rows = tx.query(include_str!("hybrid.sql"), params).await?;
+    let params: &[&dyn Param] = &[
+        collections,
+        terms,
+        vector,
+        model,
+        &limit,
+        &index,
+        documents,
+        metadata,
+        created_after,
+        created_before,
+        neighbours,
+    ];
+    let rows = tx.query(&sql, params).await?;
     Ok(rows.iter().map(read).collect())
 }
 

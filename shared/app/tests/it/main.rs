@@ -14,6 +14,7 @@ mod callers;
 mod canary;
 mod catalog;
 mod chat;
+mod dense;
 mod dice;
 mod documents;
 mod embeddings;
