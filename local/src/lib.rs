@@ -3,6 +3,7 @@ pub mod bucket;
 mod client;
 pub mod command;
 mod console;
+mod eval;
 pub mod minilm;
 #[cfg(feature = "pocket")]
 pub mod pocket;

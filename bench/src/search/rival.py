@@ -90,7 +90,9 @@ def same(ask):
         raw = psycopg.RawCursor(app, row_factory=tuple_row)
         for question in ask["questions"]:
             tenant, vector = question["tenant"], json.dumps(question["vector"])
+            unfiltered, weights = (None, None, None, None, 0), ([1.0] * len(question["terms"]), 1.0)
             parameters = (tenant, [tenant], question["terms"], vector, MODEL, ask["limit"], question["index"])
+            parameters += unfiltered + weights
             begin = time.perf_counter()
             with app.pipeline():
                 app.execute("begin")

@@ -69,19 +69,27 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     print(&answer, options.json)
 }
 
-/// A folder for one question, removed when the question is answered.
-struct Scratch(Option<PathBuf>);
+/// A folder for one question or one measurement, removed when that is done.
+pub struct Scratch(Option<PathBuf>);
 
 impl Scratch {
     fn new(files: &[PathBuf]) -> Result<Scratch, Failure> {
         if files.is_empty() {
             return Ok(Scratch(None));
         }
-        let name = format!("docent-ask-{}", std::process::id());
+        Scratch::of("ask")
+    }
+
+    pub fn of(command: &str) -> Result<Scratch, Failure> {
+        let name = format!("docent-{command}-{}", std::process::id());
         let folder = crate::postgres::reachable(&std::env::temp_dir().join(name));
         let cannot = |error| Failure::new(format!("{}: {error}.", folder.display()), "Free some space, or set TMPDIR.");
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         Ok(Scratch(Some(folder)))
+    }
+
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.0.clone()
     }
 }
 

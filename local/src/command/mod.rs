@@ -2,6 +2,7 @@
 
 mod admin;
 mod ask;
+mod eval;
 mod ingest;
 mod keys;
 mod reindex;
@@ -15,6 +16,8 @@ use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit};
 
 use crate::terminal;
+
+pub use ingest::files;
 
 /// Cited answers from your own documents.
 ///
@@ -57,6 +60,8 @@ enum Verb {
     Ask(ask::Options),
     /// Give large tenants' vectors an index of their own (needs DIRECT_DATABASE_URL)
     Reindex(reindex::Options),
+    /// Measure retrieval: public sets, or your own questions
+    Eval(Box<eval::Options>),
     /// Compare the database with the bucket once and repair what differs
     Sweep(admin::Sweep),
 }
@@ -148,6 +153,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Ingest(options) => ingest::run(options).await,
             Verb::Ask(options) => ask::run(&environment, options).await,
             Verb::Reindex(options) => reindex::run(&environment, options).await,
+            Verb::Eval(options) => eval::run(&environment, *options).await,
             Verb::Sweep(options) => admin::sweep(&environment, options).await,
         }
     });

@@ -5,6 +5,8 @@ mod bucket;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod eval;
+#[cfg(test)]
 mod ingest;
 #[cfg(test)]
 mod keys;

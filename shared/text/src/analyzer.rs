@@ -33,6 +33,12 @@ struct Word {
     terms: [Option<Vec<Term>>; LANGUAGES],
 }
 
+/// The words of a text with their terms, and the index of its language.
+pub(crate) struct Words {
+    pub(crate) words: Vec<(String, Vec<String>)>,
+    pub(crate) language: usize,
+}
+
 #[derive(Debug)]
 struct Term {
     text: String,
@@ -62,6 +68,38 @@ impl Analyzer {
         let same = terms.chunk_by(|(left, _), (right, _)| left == right);
         let counts = same.filter_map(|run| Some((run.first()?.0.to_string(), u32::try_from(run.len()).ok()?)));
         TermCounts { counts: counts.collect(), length }
+    }
+
+    /// Each word of a text with its terms, a run of a script without spaces as one word.
+    pub(crate) fn words(&mut self, text: &str) -> Words {
+        let text = normal(text);
+        let words: Vec<&str> = text.unicode_words().map(str::trim_start).collect();
+        let language = self.learn(&words);
+        let mut found = Vec::with_capacity(words.len());
+        let mut run = Run::default();
+        let close = |run: &mut Run, found: &mut Vec<(String, Vec<String>)>| {
+            let mut pairs = Vec::new();
+            run.flush(&mut pairs);
+            if !pairs.is_empty() {
+                found.push((String::new(), pairs.into_iter().map(|(pair, _)| pair.into_owned()).collect()));
+            }
+        };
+        for word in words {
+            let start = word.as_ptr().addr() - text.as_ptr().addr();
+            if start != run.end {
+                close(&mut run, &mut found);
+            }
+            if word.starts_with(is_unspaced) {
+                run.characters.extend(word.chars());
+                run.end = start + word.len();
+                continue;
+            }
+            close(&mut run, &mut found);
+            let known = self.words.get(word).and_then(|word| word.terms[language].as_deref()).unwrap_or_default();
+            found.push((word.to_owned(), known.iter().map(|term| term.text.clone()).collect()));
+        }
+        close(&mut run, &mut found);
+        Words { words: found, language }
     }
 
     /// Each term in order, and whether it is too common to say what a text is about.

@@ -71,6 +71,12 @@ const SMALL_WORDS: [(Algorithm, &[&str]); 9] = [
     ),
 ];
 
+/// Their codes (ISO 639-1), in the same order.
+const CODES: [&str; LANGUAGES] = ["en", "de", "fr", "es", "it", "pt", "nl", "ro", "tr"];
+
+/// Where English stands among them.
+pub(crate) const ENGLISH: usize = 0;
+
 /// How many languages are told apart.
 pub(crate) const LANGUAGES: usize = SMALL_WORDS.len();
 
@@ -97,6 +103,60 @@ pub(crate) fn likeliest(words: impl Iterator<Item = Languages>) -> usize {
     // The first of the best: English stands first.
     let best = scores.iter().enumerate().rev().max_by_key(|(_, score)| **score);
     best.map_or(0, |(index, _)| index)
+}
+
+/// A language that none of the lists or scripts names.
+const OTHER: &str = "other";
+
+/// The language that a short text shows: by its letters, else by its small words; nothing where it shows none.
+pub(crate) fn shown(text: &str) -> Option<&'static str> {
+    let letters = |of: &dyn Fn(char) -> bool| text.chars().filter(|character| of(*character)).count();
+    let all = letters(&char::is_alphabetic);
+    let latin = letters(&|character| character.is_alphabetic() && is_latin(character));
+    // Names in Latin letters stand in questions of every language.
+    if all > latin && (all - latin) * 3 >= all {
+        return Some(
+            text.chars().filter(|character| !is_latin(*character)).find_map(code_of_script(text)).unwrap_or(OTHER),
+        );
+    }
+    let mut scores = [0_usize; LANGUAGES];
+    for word in text.to_lowercase().split(|character: char| !character.is_alphanumeric()) {
+        let small = small_in(word);
+        for (index, score) in scores.iter_mut().enumerate() {
+            *score += usize::from(small >> index & 1 == 1);
+        }
+    }
+    let best = scores.iter().copied().max().unwrap_or(0);
+    let accents = letters(&|character| character.is_alphabetic() && !character.is_ascii());
+    // The last of the best: "was" and "die" stand in two lists, and English is named only where it alone fits.
+    match scores.iter().rposition(|score| *score == best) {
+        Some(index) if best > 0 && (index != ENGLISH || accents * 8 < all) => CODES.get(index).copied(),
+        _ if accents > 0 => Some(OTHER),
+        _ => None,
+    }
+}
+
+fn is_latin(character: char) -> bool {
+    character < '\u{250}' || matches!(character, '\u{1E00}'..='\u{1EFF}' | '\u{300}'..='\u{36F}')
+}
+
+/// What a letter beyond the Latin ones says of its text's language.
+fn code_of_script(text: &str) -> impl Fn(char) -> Option<&'static str> {
+    let kana = text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'));
+    move |character| match character {
+        '\u{0370}'..='\u{03FF}' | '\u{1F00}'..='\u{1FFF}' => Some("el"),
+        '\u{0400}'..='\u{052F}' => Some("ru"),
+        '\u{0590}'..='\u{05FF}' => Some("he"),
+        '\u{0600}'..='\u{06FF}' => Some("ar"),
+        '\u{0900}'..='\u{097F}' => Some("hi"),
+        '\u{0B80}'..='\u{0BFF}' => Some("ta"),
+        '\u{0E00}'..='\u{0E7F}' => Some("th"),
+        '\u{AC00}'..='\u{D7AF}' => Some("ko"),
+        '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' => {
+            Some(if kana { "ja" } else { "zh" })
+        }
+        _ => None,
+    }
 }
 
 pub(crate) fn algorithm(language: usize) -> Algorithm {

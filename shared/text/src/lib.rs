@@ -15,6 +15,7 @@ mod formats;
 pub mod hash;
 mod language;
 mod leash;
+mod question;
 mod read;
 mod sentences;
 mod terms;
@@ -26,5 +27,6 @@ pub use chunk::{Chunk, ChunkOptions, MOST_PATH_CHARS, chunk, embed_input, estima
 pub use detect::{Format, detect};
 pub use error::{Error, ErrorKind};
 pub use extract::{Extract, Heading, Page, extract};
+pub use question::{Question, question};
 pub use read::{Piece, ReadOptions, Summary, read};
 pub use sentences::sentences;

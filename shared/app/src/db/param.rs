@@ -57,6 +57,7 @@ params! {
     Vec<i32> => Type::INT4_ARRAY,
     Vec<Option<i32>> => Type::INT4_ARRAY,
     Vec<i64> => Type::INT8_ARRAY,
+    Vec<f64> => Type::FLOAT8_ARRAY,
     Vec<String> => Type::TEXT_ARRAY,
     Vec<&str> => Type::TEXT_ARRAY,
     Vec<Vec<u8>> => Type::BYTEA_ARRAY,

@@ -2,6 +2,7 @@
 -- $1 tenant, $2 collections, $3 terms of the question (distinct), $4 its vector or null, $5 model, $6 how many,
 -- $7 the name of the tenant's own index of that model. What stands in braces is put in by db/dense.rs.
 -- $8 documents or null, $9 a predicate over their metadata or null, $10 and $11 their dates or null, $12 how many neighbours.
+-- $13 what each of the terms counts, $14 what the dense leg counts (the lexical one counts 1).
 with live as materialized (
   -- What readers may see: the current revision of documents that were not deleted.
   select d.id, d.current_revision as revision, d.current_chunks as chunks
@@ -21,15 +22,15 @@ with live as materialized (
   where p.tenant_id = $1 and p.term = any($3)
 ), weight as materialized (
   select asked.term,
-         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0)) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as idf,
+         asked.weight * ln(1 + (greatest(size.chunks, coalesce(seen.df, 0)) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as idf,
          -- For the question of relevance a small library is taken as a page of a larger one: otherwise a word that
          -- stands in each of its three documents would weigh nothing, and more evidence would end in a refusal.
-         ln(1 + (greatest(size.chunks, coalesce(seen.df, 0), 100) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as share
-  from unnest($3) as asked (term)
+         asked.weight * ln(1 + (greatest(size.chunks, coalesce(seen.df, 0), 100) - coalesce(seen.df, 0) + 0.5) / (coalesce(seen.df, 0) + 0.5)) as share
+  from unnest($3, $13) as asked (term, weight)
   cross join size
   -- The document frequency is counted from the very blocks that are scored: no statistic can be stale.
   left join (select term, sum(cardinality(postings))::float8 as df from found group by term) seen on seen.term = asked.term
-), lexical as (
+), scored as (
   -- BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009, https://doi.org/10.1561/1500000019). How the numbers
   -- of a block are packed: migrations/0007_postings.sql.
   select f.document_id, f.revision, one.ordinal,
@@ -44,6 +45,22 @@ with live as materialized (
   ) as one
   group by f.document_id, f.revision, one.ordinal
   order by bm25 desc, f.document_id, one.ordinal
+  limit 200
+), alone as (
+  -- A chunk with more of the question's words goes before one that repeats a few of them.
+  select s.*, s.bm25 * power(s.coverage, 0.3) as merit from scored s
+), lexical as (
+  -- A cut parts what belongs together: the better neighbour's merit counts a little.
+  select n.document_id, n.revision, n.ordinal, n.bm25, n.coverage,
+         n.merit + 0.15 * greatest(case when n.before = n.ordinal - 1 then n.merit_before else 0 end,
+                                   case when n.after = n.ordinal + 1 then n.merit_after else 0 end) as merit
+  from (
+    select a.*, lag(a.ordinal) over beside as before, lag(a.merit) over beside as merit_before,
+           lead(a.ordinal) over beside as after, lead(a.merit) over beside as merit_after
+    from alone a
+    window beside as (partition by a.document_id, a.revision order by a.ordinal)
+  ) n
+  order by merit desc, n.document_id, n.ordinal
   limit 50
 ), scope as materialized (
   -- How many chunks readers may see here, whether the tenant's own index of the model is there to be asked, and
@@ -90,16 +107,17 @@ with live as materialized (
     limit 50
   )
 ), fused as (
-  -- Reciprocal rank fusion with k = 60 (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114).
+  -- Reciprocal rank fusion (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114), the dense leg weighted by
+  -- model and language: fusion.rs says how, and why the constant is not the usual 60.
   select document_id, revision, ordinal, max(bm25) as bm25, max(coverage) as coverage, max(cosine) as cosine,
          min(place) filter (where bm25 is not null) as bm25_rank, min(place) filter (where cosine is not null) as cosine_rank,
-         sum(1.0 / (60 + place))::float8 as score
+         sum(weight / (20 + place))::float8 as score
   from (
-    select document_id, revision, ordinal, bm25, coverage, null::float8 as cosine,
-           row_number() over (order by bm25 desc, document_id, ordinal) as place
+    select document_id, revision, ordinal, bm25, coverage, null::float8 as cosine, 1::float8 as weight,
+           row_number() over (order by merit desc, document_id, ordinal) as place
     from lexical
     union all
-    select document_id, revision, ordinal, null, null, cosine,
+    select document_id, revision, ordinal, null, null, cosine, $14,
            row_number() over (order by cosine desc, document_id, ordinal)
     from dense
   ) as legs

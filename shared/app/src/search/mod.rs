@@ -1,6 +1,7 @@
 //! Hybrid retrieval: nearest vectors and BM25, fused by reciprocal rank, in one statement and one trip.
 
 mod filter;
+mod fusion;
 mod rerank;
 pub mod routes;
 mod similar;
@@ -38,8 +39,12 @@ pub const COVERAGE_FLOOR: f64 = 0.34;
 pub struct Query {
     pub collections: Vec<Uuid>,
     pub terms: Vec<String>,
+    /// What each of the terms counts, see [`docent_text::question`].
+    pub weights: Vec<f64>,
+    /// Absent where the model does not know the question's language.
     pub vector: Option<Vector>,
     pub model: String,
+    pub dense_weight: f64,
     pub limit: i32,
     pub filter: Filter,
     pub neighbours: i32,
@@ -108,19 +113,22 @@ impl Query {
     /// Makes both legs from a question; the vector comes from the collections' own model.
     pub async fn new(app: &App, asked: Asked<'_>) -> Result<Query> {
         let Asked { text, bot, embedder, limit, filter, neighbours, reranked, by, capped } = asked;
-        let mut terms = docent_text::terms(text);
-        terms.sort_unstable();
-        terms.dedup();
-        let (mut vectors, bill) =
-            embedder.embed_metered(app, by, capped || embedder.spends_the_operators(), vec![text.to_owned()]).await?;
+        let docent_text::Question { terms, weights, language } = docent_text::question(text);
+        let dense_weight = fusion::dense_weight(embedder.name(), language);
+        let (mut vectors, bill) = if dense_weight > 0.0 {
+            let reserve = capped || embedder.spends_the_operators();
+            embedder.embed_metered(app, by, reserve, vec![text.to_owned()]).await?
+        } else {
+            (Vec::new(), None)
+        };
         let vector = vectors.pop().map(Vector::from);
         let mut collections = bot.collections.clone();
         if let Some(wanted) = &filter.collections {
             collections.retain(|collection| wanted.contains(collection));
         }
-        let (model, limit) = (embedder.name().to_owned(), limit.clamp(1, MOST));
         let neighbours = neighbours.clamp(0, MOST_NEIGHBOURS);
-        Ok(Query { collections, terms, vector, model, limit, filter, neighbours, reranked, distinct: true, bill })
+        let prepared = Query::prepared(collections, terms, vector, embedder.name().to_owned(), limit);
+        Ok(Query { weights, dense_weight, filter, neighbours, reranked, distinct: true, bill, ..prepared })
     }
 
     /// How many chunks to look at, so that enough are left when near duplicates go.
@@ -132,7 +140,7 @@ impl Query {
         }
     }
 
-    /// Of a question whose terms and vector are there already, and cost nothing.
+    /// Of a question whose terms and vector are there already, and cost nothing: both legs and all terms count the same.
     pub fn prepared(
         collections: Vec<Uuid>,
         terms: Vec<String>,
@@ -140,14 +148,15 @@ impl Query {
         model: String,
         limit: i32,
     ) -> Query {
-        let (limit, filter) = (limit.clamp(1, MOST), Filter::default());
         Query {
+            weights: vec![1.0; terms.len()],
             collections,
             terms,
             vector,
             model,
-            limit,
-            filter,
+            dense_weight: 1.0,
+            limit: limit.clamp(1, MOST),
+            filter: Filter::default(),
             neighbours: 0,
             reranked: false,
             distinct: false,

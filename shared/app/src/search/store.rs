@@ -8,7 +8,7 @@ use crate::db::{Param, TenantTx};
 use crate::error::Result;
 
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    let Query { collections, terms, vector, model, filter, neighbours, .. } = query;
+    let Query { collections, terms, weights, vector, model, dense_weight, filter, neighbours, .. } = query;
     let Filter { documents, metadata, created_after, created_before, .. } = filter;
     let shape = Shape::new(vector.as_ref().map_or(0, |vector| vector.as_slice().len()));
     let sql = shape.put_into(include_str!("hybrid.sql"));
@@ -26,6 +26,8 @@ pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
         created_after,
         created_before,
         neighbours,
+        weights,
+        dense_weight,
     ];
     let rows = tx.query(&sql, params).await?;
     Ok(rows.iter().map(read).collect())

@@ -112,6 +112,13 @@ impl Library {
             (&MODEL, Type::TEXT),
             (&10, Type::INT4),
             (&index, Type::TEXT),
+            (&None::<Vec<Uuid>>, Type::UUID_ARRAY),
+            (&None::<String>, Type::TEXT),
+            (&None::<jiff::Timestamp>, Type::TIMESTAMPTZ),
+            (&None::<jiff::Timestamp>, Type::TIMESTAMPTZ),
+            (&0, Type::INT4),
+            (&Vec::<f64>::new(), Type::FLOAT8_ARRAY),
+            (&1.0, Type::FLOAT8),
         ];
         let rows = function.query_typed(&sql, parameters).await.unwrap();
         function.batch_execute("rollback").await.unwrap();

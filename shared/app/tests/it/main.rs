@@ -46,6 +46,7 @@ mod scene;
 mod sessions;
 mod sim;
 mod statements;
+mod statistics;
 mod sweep;
 mod tokens;
 mod trips;

@@ -1,6 +1,6 @@
 //! Postings in blocks: they say of each term what the chunks' own texts say, they come with their document and go with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use docent_text::{TermCounts, embed_input, term_counts};
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::ingest::{TEXT, count, long_text, whole};
 use crate::world::{World, connect, database};
 
-type Chunk = (Uuid, i64);
+pub type Chunk = (Uuid, i64);
 
 /// BM25 over the texts of all live chunks of a tenant, as a textbook has it.
-async fn rebuilt(admin: &Admin, tenant: Uuid, query: &str) -> Vec<(Chunk, f64)> {
+pub async fn rebuilt(admin: &Admin, tenant: Uuid, query: &str) -> Vec<(Chunk, f64)> {
     let sql = "select c.document_id, c.ordinal::int8, d.title, c.heading_path, c.text
                from chunk c join document d on d.id = c.document_id and d.current_revision = c.revision
                where c.tenant_id = $1 and d.deleted_at is null";
@@ -26,10 +26,11 @@ async fn rebuilt(admin: &Admin, tenant: Uuid, query: &str) -> Vec<(Chunk, f64)> 
     let many = chunks.len() as f64;
     let mean = chunks.iter().map(|(_, counts)| f64::from(counts.length)).sum::<f64>() / many;
     let mut scores = BTreeMap::<Chunk, f64>::new();
-    for term in docent_text::terms(query).into_iter().collect::<BTreeSet<_>>() {
+    let question = docent_text::question(query);
+    for (term, weight) in question.terms.into_iter().zip(question.weights) {
         let holds = |counts: &TermCounts| counts.counts.get(&term).copied();
         let found = chunks.iter().filter(|(_, counts)| holds(counts).is_some()).count() as f64;
-        let idf = (1.0 + (many - found + 0.5) / (found + 0.5)).ln();
+        let idf = weight * (1.0 + (many - found + 0.5) / (found + 0.5)).ln();
         for (chunk, counts) in &chunks {
             let Some(tf) = holds(counts).map(f64::from) else { continue };
             let length = 0.25 + 0.75 * f64::from(counts.length) / mean;
