@@ -67,25 +67,17 @@ pub fn best_sentence<'a>(claim: &str, passage: &'a str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     pub fn hit(text: &str, page: i32) -> Hit {
         Hit {
-            document: Uuid::nil(),
             revision: 1,
-            ordinal: 0,
             text: text.to_owned(),
             page_first: Some(page),
             page_last: Some(page),
             span: (0, text.len() as i64),
-            heading_path: Vec::new(),
             filename: "a.pdf".to_owned(),
-            title: None,
-            content_type: None,
             score: 1.0,
-            bm25: None,
-            coverage: None,
-            cosine: None,
+            ..Hit::default()
         }
     }
 

@@ -97,21 +97,13 @@ mod tests {
     #[test]
     fn no_prompt_passes_its_bound() {
         let hit = Hit {
-            document: Uuid::nil(),
             revision: i32::MAX,
             ordinal: i32::MAX,
             text: "\"<é&".repeat(4000),
             page_first: Some(i32::MIN),
             page_last: Some(i32::MIN),
-            span: (0, 0),
-            heading_path: Vec::new(),
             filename: "\"𝄞".repeat(255),
-            title: None,
-            content_type: None,
-            score: 0.0,
-            bm25: None,
-            coverage: None,
-            cosine: None,
+            ..Hit::default()
         };
         let bot = Bot {
             id: Uuid::nil(),
