@@ -207,7 +207,6 @@ impl Lane {
                 quiet = if active == seen { quiet + 1 } else { 0 };
                 seen = active;
                 if quiet >= UNMOVED {
-                    gate.note("somebody waits");
                     tokio::time::advance(Duration::from_secs(1)).await;
                 }
             }
