@@ -33,6 +33,7 @@ pub const BATCH: usize = 3;
 const TICK: Duration = Duration::from_millis(10);
 /// Ticks without any step after which that is believed, where a fault makes workers wait; and where none does.
 const QUIET: u32 = 12;
+const STARVING_QUIET: u32 = 4;
 const VERY_QUIET: u32 = 500;
 /// And when somebody waits whom nobody drives.
 const UNMOVED: u32 = 2 * VERY_QUIET;
@@ -175,16 +176,21 @@ impl Lane {
                 () = self.ticks.notified() => {}
             }
             assert!(began.elapsed() < HUNG, "the simulation hangs");
+            let active = self.gate.activity();
+            quiet = if active == seen { quiet + 1 } else { 0 };
+            // Whoever starves still keeps its lease: time goes on when that is done.
             if self.gate.starving() {
+                seen = active;
+                if quiet < STARVING_QUIET {
+                    continue;
+                }
                 if spent >= PLATFORM_SECONDS {
                     return Ran::Expired;
                 }
-                spent += 5;
+                (spent, quiet) = (spent + 5, 0);
                 tokio::time::advance(Duration::from_secs(5)).await;
                 continue;
             }
-            let active = self.gate.activity();
-            quiet = if active == seen { quiet + 1 } else { 0 };
             if active != seen {
                 (seen, slept) = (active, 1);
             }
