@@ -32,6 +32,8 @@ pub(crate) fn of_word(word: &str, stemming: &Stemming) -> Vec<String> {
     } else {
         stemming.push(&word.to_lowercase(), &mut terms);
     }
+    // Of a mark that stands alone, folding and stemming leave nothing.
+    terms.retain(|term| !term.is_empty());
     terms
 }
 
@@ -88,13 +90,11 @@ impl Stemming {
         let english = fold(&self.english.stem(word));
         if let Some(other) = &self.other {
             let stem = fold(&other.stem(word));
-            if stem != english && !stem.is_empty() {
+            if stem != english {
                 terms.push(stem);
             }
         }
-        if !english.is_empty() {
-            terms.push(english);
-        }
+        terms.push(english);
     }
 }
 
