@@ -57,29 +57,44 @@ pub fn run(folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<()> {
     outcome
 }
 
+const HEAD: [&str; 10] = [
+    "pipeline and file",
+    "chunks",
+    "parse s",
+    "chunk s (ours: gather)",
+    "embed s",
+    "store s",
+    "all s",
+    "MB/s",
+    "ours is",
+    "peak MiB",
+];
+
+/// One file's way through the system.
+struct Ours {
+    path: PathBuf,
+    size: usize,
+    all: Duration,
+    stored: Stored,
+}
+
 fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) -> Outcome<Vec<Stored>> {
     let title = format!(
         "End to end into one Postgres, {DIMENSIONS} dimensions, {}: ours from the upload's completion until ready, parsed \
          and cut in one pass",
         build::profile_name()
     );
-    let head = [
-        "pipeline and file",
-        "chunks",
-        "parse s",
-        "chunk s (ours: gather)",
-        "embed s",
-        "store s",
-        "all s",
-        "MB/s",
-        "ours is",
-        "peak MiB",
-    ];
-    let mut table = Table::new(title, &head);
-    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
-    let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();
+    let mut table = Table::new(title, &HEAD);
+    let ours = ours(url, folder, files, &mut table)?;
+    for store in ["psycopg", "pgvector"] {
+        theirs(url, python, store, &ours, &mut table)?;
+    }
+    table.print();
+    Ok(ours.into_iter().map(|one| one.stored).collect())
+}
+
+fn ours(url: &str, folder: &Path, files: [(&str, Vec<u8>); 2], table: &mut Table) -> Outcome<Vec<Ours>> {
     let mut ours = Vec::new();
-    let mut stored = Vec::new();
     let log = Log::listen();
     over(url, EmbedderChoice::Hash, async |client| {
         for (name, bytes) in files {
@@ -90,34 +105,35 @@ fn both(url: &str, python: &Path, folder: &Path, files: [(&str, Vec<u8>); 2]) ->
             }
             let states = ended.states.iter().filter(|(state, _)| state != "upload");
             let all: Duration = states.map(|(_, lasted)| *lasted).sum();
-            ours.push(all);
             let mut cells = vec![format!("Docent, {name}"), ended.document["chunks"].to_string()];
             let laps = log.last().ok_or("the system did not say where the time went")?;
             let Laps { read, gather, embed, store } = laps;
             cells.extend([read, gather, embed, store].map(|millis| format!("{:.2}", millis / 1000.0)));
-            stored.push(Stored { file: name.to_owned(), document: ended.id, laps });
             let peak = process::peak(std::process::id()).unwrap_or_default();
             cells.extend([table::seconds(all), table::rate(size, all), "1".to_owned(), table::mebibytes(peak)]);
             table.row(cells);
+            let stored = Stored { file: name.to_owned(), document: ended.id, laps };
+            ours.push(Ours { path: folder.join(name), size, all, stored });
         }
         Ok(())
     })?;
-    for store in ["psycopg", "pgvector"] {
-        let request = json!({ "files": paths, "database": url, "store": store, "dimensions": DIMENSIONS });
-        let read: Vec<Ingested> = rival::ask(python, SCRIPT, &request)?;
-        if read.len() != paths.len() {
-            return Err(format!("{store} ended after {} of {} files", read.len(), paths.len()).into());
-        }
-        for (((read, path), size), ours) in read.iter().zip(&paths).zip(&sizes).zip(&ours) {
-            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-            let (steps, all) = (&read.seconds, Duration::from_secs_f64(read.seconds.all()));
-            let mut cells = vec![format!("LangChain, {store}, {name}"), read.chunks.to_string()];
-            cells.extend([steps.parse, steps.chunk, steps.embed, steps.store].map(|step| format!("{step:.2}")));
-            let ratio = format!("{:.1}x", all.as_secs_f64() / ours.as_secs_f64());
-            cells.extend([table::seconds(all), table::rate(*size, all), ratio, table::mebibytes(read.peak)]);
-            table.row(cells);
-        }
+    Ok(ours)
+}
+
+fn theirs(url: &str, python: &Path, store: &str, ours: &[Ours], table: &mut Table) -> Outcome<()> {
+    let paths: Vec<&Path> = ours.iter().map(|one| one.path.as_path()).collect();
+    let request = json!({ "files": paths, "database": url, "store": store, "dimensions": DIMENSIONS });
+    let read: Vec<Ingested> = rival::ask(python, SCRIPT, &request)?;
+    if read.len() != ours.len() {
+        return Err(format!("{store} ended after {} of {} files", read.len(), ours.len()).into());
     }
-    table.print();
-    Ok(stored)
+    for (read, ours) in read.iter().zip(ours) {
+        let (steps, all) = (&read.seconds, Duration::from_secs_f64(read.seconds.all()));
+        let mut cells = vec![format!("LangChain, {store}, {}", ours.stored.file), read.chunks.to_string()];
+        cells.extend([steps.parse, steps.chunk, steps.embed, steps.store].map(|step| format!("{step:.2}")));
+        let ratio = format!("{:.1}x", all.as_secs_f64() / ours.all.as_secs_f64());
+        cells.extend([table::seconds(all), table::rate(ours.size, all), ratio, table::mebibytes(read.peak)]);
+        table.row(cells);
+    }
+    Ok(())
 }
