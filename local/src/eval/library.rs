@@ -107,10 +107,12 @@ async fn store(app: &App, tenant: TenantId, shelf: &Shelf<'_>, documents: &[Docu
     let titles: Vec<String> = documents.iter().map(|document| document.title.clone().unwrap_or_default()).collect();
     let ids = shelf.ids.to_vec();
     tx.execute(
-        "insert into document (tenant_id, id, collection_id, filename, title, declared_size, object_key, status, current_revision)
-         select $1, d.id, $2, d.name, nullif(d.title, ''), 0, 'eval/' || d.id, 'ready', 1
-         from unnest($3, $4, $5) as d (id, name, title)",
-        &[&shelf.collection, &ids, &names, &titles],
+        "insert into document (tenant_id, id, collection_id, filename, title, declared_size, object_key, status, current_revision,
+           current_chunks, planned_chunks, stored_chunks)
+         select $1, d.id, $2, d.name, nullif(d.title, ''), 0, 'eval/' || d.id, 'ready', 1, c.count, c.count, c.count
+         from unnest($3, $4, $5) as d (id, name, title)
+         cross join lateral (select count(*)::int4 as count from unnest($6) as r (document) where r.document = d.id) c",
+        &[&shelf.collection, &ids, &names, &titles, &rows.documents],
     )
     .await?;
     let params: &[&dyn Param] = &[&rows.documents, &rows.ordinals, &rows.texts, &rows.starts, &rows.ends, &rows.tokens];

@@ -74,6 +74,9 @@ pub(crate) fn ranked(body: &[u8], passages: usize) -> Result<Vec<Ranked>, Error>
         }
         ranked.push(Ranked { index, score });
     }
+    if ranked.is_empty() {
+        return Err(Error::protocol("The reranker ranked nothing."));
+    }
     ranked.sort_by(|one, other| other.score.total_cmp(&one.score));
     Ok(ranked)
 }
@@ -129,18 +132,18 @@ mod tests {
     #[test]
     fn a_ranking_names_each_passage_at_most_once() {
         let best = Ranked { index: 1, score: 0.9 };
-        let good: [(&[u8], &[Ranked]); 3] = [
+        let good: [(&[u8], &[Ranked]); 2] = [
             (
                 br#"{"results":[{"index":0,"relevance_score":0.1},{"index":1,"relevance_score":0.9}]}"#,
                 &[best, Ranked { index: 0, score: 0.1 }],
             ),
             (br#"{"object":"list","data":[{"index":1,"relevance_score":0.9}],"usage":{"total_tokens":9}}"#, &[best]),
-            (br#"{"results":[]}"#, &[]),
         ];
         for (body, expected) in good {
             assert_eq!(ranked(body, 2).unwrap(), expected);
         }
-        let bad: [&[u8]; 6] = [
+        let bad: [&[u8]; 7] = [
+            br#"{"results":[]}"#,
             b"",
             b"<html>",
             br#"{"results":[{"index":2,"relevance_score":1}]}"#,

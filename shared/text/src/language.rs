@@ -105,6 +105,12 @@ pub(crate) fn likeliest(words: impl Iterator<Item = Languages>) -> usize {
     best.map_or(0, |(index, _)| index)
 }
 
+/// Small words of other languages that stand in English texts, too.
+const ENGLISH_TOO: [&str; 20] = [
+    "also", "art", "bald", "con", "do", "door", "hat", "man", "mine", "no", "note", "per", "plus", "pour", "rot",
+    "see", "son", "van", "war", "was",
+];
+
 /// A language that none of the lists or scripts names.
 const OTHER: &str = "other";
 
@@ -120,17 +126,23 @@ pub(crate) fn shown(text: &str) -> Option<&'static str> {
         );
     }
     let mut scores = [0_usize; LANGUAGES];
+    let mut foreign = false;
     for word in text.to_lowercase().split(|character: char| !character.is_alphanumeric()) {
         let small = small_in(word);
+        foreign |= small != 0 && small >> ENGLISH & 1 == 0 && !ENGLISH_TOO.contains(&word);
         for (index, score) in scores.iter_mut().enumerate() {
             *score += usize::from(small >> index & 1 == 1);
         }
     }
     let best = scores.iter().copied().max().unwrap_or(0);
     let accents = letters(&|character| character.is_alphabetic() && !character.is_ascii());
-    // The last of the best: "was" and "die" stand in two lists, and English is named only where it alone fits.
+    // The last of the best: "was" and "die" stand in two lists, and English is named only where it alone fits. One
+    // small word alone shows another language only if it is no English word.
     match scores.iter().rposition(|score| *score == best) {
-        Some(index) if best > 0 && (index != ENGLISH || accents * 8 < all) => CODES.get(index).copied(),
+        Some(ENGLISH) if best > 0 && accents * 8 < all => CODES.get(ENGLISH).copied(),
+        Some(index) if index != ENGLISH && best > 0 && (best > 1 || accents > 0 || foreign) => {
+            CODES.get(index).copied()
+        }
         _ if accents > 0 => Some(OTHER),
         _ => None,
     }

@@ -37,10 +37,13 @@ impl Shape {
     /// What the index compares: the vectors themselves, or halves of their bits where they are too wide for it. The
     /// distances that readers see are always the vectors' own.
     fn compared(self) -> String {
-        // A statement has to be planned for no vector, too.
-        let width = self.dimensions.clamp(1, WIDEST_HALFVEC);
-        let name = if width <= WIDEST_VECTOR { "vector" } else { "halfvec" };
-        format!("{name}({width})")
+        match self.dimensions {
+            // A statement has to be planned for what has no index, too, and a width that is none would end it there.
+            0 => "vector".to_owned(),
+            width if width <= WIDEST_VECTOR => format!("vector({width})"),
+            width if width <= WIDEST_HALFVEC => format!("halfvec({width})"),
+            _ => "vector".to_owned(),
+        }
     }
 
     /// Puts the shape into a statement; nothing of it comes from outside but a number.
@@ -80,8 +83,8 @@ mod tests {
             (2_000, "vector(2000)", true),
             (2_001, "halfvec(2001)", true),
             (4_000, "halfvec(4000)", true),
-            (4_001, "halfvec(4000)", false),
-            (0, "vector(1)", false),
+            (4_001, "vector", false),
+            (0, "vector", false),
         ] {
             let shape = Shape::new(dimensions);
             let dims = format!("(case when vector_dims(vector) = {dimensions} then vector end)::{expected}");

@@ -2,8 +2,6 @@
 //! metadata, which becomes one SQL/JSON path (<https://www.postgresql.org/docs/current/functions-json.html>) and is
 //! bound as a parameter. Pure.
 
-use std::fmt::Write;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -17,6 +15,8 @@ pub const MOST_COMPARISONS: usize = 64;
 pub const MOST_VALUES: usize = 100;
 /// How deep `and`, `or` and `not` may stand in each other.
 pub const DEEPEST: usize = 8;
+/// Bytes of the path that a condition becomes.
+pub const LONGEST_PATH: usize = 65_536;
 /// Collections and documents that one search may name.
 pub const MOST_NAMED: usize = 100;
 
@@ -36,6 +36,9 @@ pub struct Filter {
 pub fn condition(given: &Value) -> Result<String> {
     let mut path = String::new();
     Compiler { path: &mut path, left: MOST_COMPARISONS }.condition(given, 0)?;
+    if path.len() > LONGEST_PATH {
+        return Err(wrong(format!("it has more than {LONGEST_PATH} bytes")));
+    }
     Ok(path)
 }
 
@@ -58,11 +61,10 @@ impl Compiler<'_> {
             (Some((name, parts)), None) if name == "and" => self.all(parts, " && ", depth),
             (Some((name, parts)), None) if name == "or" => self.all(parts, " || ", depth),
             (Some((name, part)), None) if name == "not" => {
-                // What cannot be compared is not equal: without the second half it would be unknown.
-                let from = self.path.len();
+                // What cannot be compared is not equal: a filter keeps nothing of what is unknown.
+                self.path.push_str("!exists($ ? (");
                 self.condition(part, depth + 1)?;
-                let part = self.path.split_off(from);
-                let _ = write!(self.path, "(!({part}) || ({part}) is unknown)");
+                self.path.push_str("))");
                 Ok(())
             }
             _ => Err(wrong("each part of it has a `field`, or exactly one of `and`, `or` and `not`")),
@@ -157,7 +159,7 @@ mod tests {
             (json!({ "field": "a", "exists": false }), r#"!exists($."a")"#),
             (
                 json!({ "or": [{ "not": { "field": "a", "eq": 1 } }, { "and": [{ "field": "b", "eq": 2 }] }] }),
-                r#"((!($."a" == 1) || ($."a" == 1) is unknown) || ($."b" == 2))"#,
+                r#"(!exists($ ? ($."a" == 1)) || ($."b" == 2))"#,
             ),
         ] {
             assert_eq!(condition(&given).unwrap(), expected, "{given}");
@@ -186,6 +188,7 @@ mod tests {
             (json!({ "field": "a", "like": "x" }), "only"),
             (deep, "deeper"),
             (many, "more than"),
+            (json!({ "field": "a", "in": vec!["x".repeat(LONGEST_VALUE); MOST_VALUES] }), "bytes"),
         ] {
             let error = condition(&given).unwrap_err();
             assert!(error.detail.contains(why), "{given}: {}", error.detail);

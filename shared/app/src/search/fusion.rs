@@ -39,6 +39,11 @@ mod tests {
         for (model, text, counts) in [
             ("minilm-l6-v2", "What does the warranty cover?", true),
             ("minilm-l6-v2", "warranty", true),
+            ("minilm-l6-v2", "door access code", true),
+            ("minilm-l6-v2", "cost per seat", true),
+            ("minilm-l6-v2", "is warranty transferable", true),
+            ("minilm-l6-v2", "do refunds expire", true),
+            ("minilm-l6-v2", "no-show policy", true),
             ("minilm-l6-v2", "Was deckt die Garantie ab?", false),
             ("minilm-l6-v2", "保修包括什么", false),
             ("hash-384", "Was deckt die Garantie ab?", true),

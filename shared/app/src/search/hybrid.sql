@@ -100,7 +100,9 @@ with live as materialized (
       select v.document_id, v.revision, v.ordinal, case when vector_dims(v.vector) = vector_dims($4) then v.vector <=> $4 end as distance
       from live
       join embedding v on v.tenant_id = $1 and v.document_id = live.id and v.revision = live.revision
-      where v.model = $5 and $4 is not null and (select count(*) from near) < least(50, (select chunks from scope))
+      where v.model = $5 and $4 is not null
+        -- Without an index whatever is there is read: a wrong counter may cost time, but not the leg.
+        and (not (select indexed from scope) or (select count(*) from near) < least(50, (select chunks from scope)))
     ) e
     where e.distance is not null
     order by e.distance, e.document_id, e.ordinal

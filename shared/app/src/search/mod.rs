@@ -134,8 +134,8 @@ impl Query {
     /// How many chunks to look at, so that enough are left when near duplicates go.
     fn candidates(&self) -> i32 {
         match (self.reranked, self.distinct) {
-            (true, _) => MOST,
-            (false, true) => (self.limit + similar::SPARE).min(MOST),
+            (true, _) => similar::candidates(MOST),
+            (false, true) => similar::candidates(self.limit),
             (false, false) => self.limit,
         }
     }

@@ -254,6 +254,20 @@ async fn wide_vectors_are_indexed_by_halves_and_other_dimensions_stand_beside_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vectors_too_wide_for_any_index_are_read_whole() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let widest = Library::new(&admin, world.tenant_a.tenant, 60, 4_096).await;
+    assert_eq!(recall(&world, &admin, &widest).await, 1.0);
+    // A counter that is wrong costs time, and not the leg.
+    admin
+        .execute("update document set current_chunks = 0 where tenant_id = $1", &[&widest.tenant.uuid()])
+        .await
+        .unwrap();
+    assert_eq!(recall(&world, &admin, &widest).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reindexing_is_safe_to_repeat_mends_what_is_broken_and_takes_away_what_is_superfluous() {
     let world = World::new().await;
     let admin = world.admin().await;

@@ -175,12 +175,21 @@ fn a_seed_replays_step_by_step() {
         assert!(one.len() > 50, "{ticket:?}: {one:?}");
         // A machine under load may stop a world for longer than the simulation waits for it; chance would not let two
         // of so many steps agree.
-        let mut seen = vec![one, other];
+        let mut seen = vec![decisive(one), decisive(other)];
         while !agree(&seen) && seen.len() < 5 {
-            seen.extend(run_all(&[*ticket], 1).traces);
+            seen.extend(run_all(&[*ticket], 1).traces.into_iter().map(decisive));
         }
         assert!(agree(&seen), "{ticket:?}: {seen:#?}");
     }
+}
+
+/// Without the leases that were kept meanwhile: how often is a matter of the machine.
+fn decisive(mut trace: Vec<String>) -> Vec<String> {
+    trace.retain(|step| {
+        !["begin", "commit", "committed"].contains(&step.as_str())
+            && !step.starts_with("update document set lease_until")
+    });
+    trace
 }
 
 /// Whether the last replay is as one of those before.
