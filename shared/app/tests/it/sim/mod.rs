@@ -165,7 +165,9 @@ fn every_fault() {
 #[test]
 fn a_seed_replays_step_by_step() {
     let kinds = [Kind::S3, Kind::R2].into_iter().cycle();
-    let tickets = fault::ALL.iter().zip(kinds).map(|(fault, kind)| Ticket { seed: 11, fault: *fault, kind });
+    // A bucket that sends nothing is left after real time, which no two replays have the same of.
+    let faults = fault::ALL.iter().filter(|fault| **fault != Fault::SlowLoris);
+    let tickets = faults.zip(kinds).map(|(fault, kind)| Ticket { seed: 11, fault: *fault, kind });
     let tickets: Vec<Ticket> = tickets.collect();
     let (one, other) = std::thread::scope(|scope| {
         let other = scope.spawn(|| run_all(&tickets, 1));
