@@ -5,16 +5,22 @@
 -- $13 what each of the terms counts, $14 what the dense leg counts (the lexical one counts 1).
 with live as materialized (
   -- What readers may see: the current revision of documents that were not deleted.
-  select d.id, d.current_revision as revision, d.current_chunks as chunks
+  select d.id, d.current_revision as revision, d.current_chunks as chunks, d.current_length as length
   from document d
   where d.tenant_id = $1 and d.collection_id = any($2) and d.deleted_at is null and d.current_revision is not null
     and ($8 is null or d.id = any($8)) and ($9 is null or d.metadata @@ $9::jsonpath)
     and ($10 is null or d.created_at > $10) and ($11 is null or d.created_at < $11)
 ), size as (
+  -- Of what the filter leaves, as the document frequencies are; without one the collections' counters say the same,
+  -- and no document is read for it.
   select greatest(coalesce(sum(s.chunks), 0), 1)::float8 as chunks,
          greatest(coalesce(sum(s.length), 0)::float8 / greatest(coalesce(sum(s.chunks), 0), 1)::float8, 1) as mean
-  from collection_delta s
-  where s.tenant_id = $1 and s.collection_id = any($2)
+  from (
+    select c.chunks, c.length from collection_delta c
+    where c.tenant_id = $1 and c.collection_id = any($2) and num_nonnulls($8, $9, $10, $11) = 0
+    union all
+    select live.chunks, live.length from live where num_nonnulls($8, $9, $10, $11) > 0
+  ) s
 ), found as materialized (
   select p.term, p.document_id, p.revision, p.postings
   from posting p

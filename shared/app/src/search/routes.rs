@@ -1,5 +1,7 @@
 //! `POST /api/search`: retrieval without an answer.
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::routing::post;
@@ -8,7 +10,6 @@ use futures_util::future::join4;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Instant;
 use uuid::Uuid;
 
 use super::{Asked, DEFAULT_LIMIT, Filter, Hit, MOST, MOST_NAMED, MOST_NEIGHBOURS, Query, Rerank, condition};

@@ -106,6 +106,29 @@ async fn filters_leave_what_they_name() {
 }
 
 #[tokio::test]
+async fn under_a_filter_ranks_are_those_of_a_library_that_holds_nothing_else() {
+    let mut world = World::new().await;
+    let (client, other) = (world.tenant_a.clone(), world.tenant_b.clone());
+    let ids = library(&mut world).await;
+    let texts = [
+        "The first keeper lit the lighthouse by hand, with oil.",
+        "Electric lamps made a keeper of a lighthouse unnecessary.",
+    ];
+    for (name, text) in ["a.txt", "d.txt"].into_iter().zip(texts) {
+        world.ready(&other, name, text.as_bytes()).await;
+    }
+    let scores = |reply: &Reply| -> Vec<String> {
+        let hits = reply.json()["hits"].as_array().unwrap().clone();
+        hits.iter().map(|hit| format!("{} {}", hit["filename"], hit["bm25"])).collect()
+    };
+    let narrowed = search(&client, json!({ "explain": true, "filter": { "documents": [ids[0], ids[3]] } })).await;
+    let alone = search(&other, json!({ "explain": true })).await;
+    assert_eq!(scores(&narrowed), scores(&alone));
+    assert_eq!(scores(&alone).len(), 2);
+    assert!(!scores(&alone)[0].contains("null"), "{}", alone.text());
+}
+
+#[tokio::test]
 async fn a_hit_comes_with_its_neighbours_its_ranks_and_without_its_doubles() {
     let mut world = World::new().await;
     let client = world.tenant_a.clone();
