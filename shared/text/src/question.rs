@@ -12,13 +12,13 @@ const FRAMING_WEIGHT: f64 = 0.1;
 /// English words that frame what is asked, besides the small words of [`language`].
 const FRAMING: &str = "about above across after again against all along already also although always am among an and any \
     anybody anyone anything available because been before being below beside between both but could describe did \
-    different discuss do does doing done down due during each either else ever every everyone exist explain far few find \
+    different discuss do does doing done down during each either else ever every everyone exist explain far few find \
     further gave get give given gives got has have having her here him his however if information into just kind know \
-    known list made make many may me mean means might more most much must my neither never nor now obtained off once one \
+    known made make many me mean means might more most much must my neither never nor now obtained off once one \
     only onto other our out over own particular please possible regarding related same several shall she should show \
     since so some someone something such sort sure take taken tell than then there therefore these thing things those \
     though through thus to too toward under until up upon us use used using various very via want was way ways were \
-    whatever where whether while who whom whose why will within without would yet your";
+    whatever where whether while who whom whose why within without would yet your";
 
 /// The terms of a question, each once and in order, with what each of them counts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,13 +35,17 @@ pub fn question(text: &str) -> Question {
     let mut analyzer = Analyzer::default();
     let found = analyzer.words(text);
     let framing: HashSet<&str> = FRAMING.split_whitespace().collect();
+    // "Who joined the WHO, and does it work for IT in the US?": among small letters, capitals name something.
+    let mixed = text.chars().any(char::is_lowercase);
+    let names = |word: &str| mixed && word.chars().nth(1).is_some() && word.chars().all(char::is_uppercase);
     let frames = |word: &str| {
-        let small = language::small_in(word);
-        small >> found.language & 1 == 1 || (found.language == language::ENGLISH && framing.contains(word))
+        let lower = word.to_lowercase();
+        let small = language::small_in(&lower) >> found.language & 1 == 1;
+        !names(word) && (small || (found.language == language::ENGLISH && framing.contains(lower.as_str())))
     };
     let mut weights: BTreeMap<String, f64> = BTreeMap::new();
     for (word, terms) in found.words {
-        let weight = if frames(&word.to_lowercase()) { FRAMING_WEIGHT } else { 1.0 };
+        let weight = if frames(&word) { FRAMING_WEIGHT } else { 1.0 };
         for term in terms {
             let most = weights.entry(term).or_insert(weight);
             *most = most.max(weight);
@@ -73,6 +77,9 @@ mod tests {
             ("Could you please tell me about invoices", &["invoic"]),
             ("Wie lange ist die Garantie?", &["garanti", "lang"]),
             ("Who is who?", &["is", "who"]),
+            ("Who pays the WHO in the US?", &["pay", "us", "who"]),
+            ("WHAT IS THE REFUND POLICY", &["polici", "refund"]),
+            ("What may I list by the due date in May?", &["date", "due", "list", "may"]),
             ("What is die casting?", &["cast", "die"]),
             ("退款需要多久", &["多久", "款需", "要多", "退款", "需要"]),
             ("", &[]),
