@@ -38,10 +38,9 @@ impl Shape {
     /// distances that readers see are always the vectors' own.
     fn compared(self) -> String {
         match self.dimensions {
+            width @ 1..=WIDEST_VECTOR => format!("vector({width})"),
+            width if self.indexable() => format!("halfvec({width})"),
             // A statement has to be planned for what has no index, too, and a width that is none would end it there.
-            0 => "vector".to_owned(),
-            width if width <= WIDEST_VECTOR => format!("vector({width})"),
-            width if width <= WIDEST_HALFVEC => format!("halfvec({width})"),
             _ => "vector".to_owned(),
         }
     }

@@ -103,14 +103,19 @@ async fn make(client: &Client, step: &Step, memory_mb: u32) -> Result<()> {
         return Err(Error::new(Kind::Busy, "Another `docent reindex` is running.")
             .hint("Wait for its end; a killed one is noticed by the server within seconds."));
     }
-    // A build whose operator is gone stops by itself.
-    client.batch_execute("set client_connection_check_interval = '2s'; set role docent_owner").await.map_err(failed)?;
+    // A build whose operator is gone stops by itself; one that goes on may take hours.
+    let session = "set client_connection_check_interval = '2s'; set statement_timeout = 0; set role docent_owner";
+    client.batch_execute(session).await.map_err(failed)?;
+    // Before the lock was ours, another run may have done this step, or left it half done.
+    let found = existing(client, Some(step.tenant)).await?.get(&step.name).map(|(_, valid)| *valid);
     let drop = format!("drop index concurrently if exists public.{}", step.name);
-    let What::Make { vectors, broken } = &step.what else {
+    let What::Make { vectors, .. } = &step.what else {
         return client.batch_execute(&drop).await.map_err(failed);
     };
-    if *broken {
-        client.batch_execute(&drop).await.map_err(failed)?;
+    match found {
+        Some(true) => return Ok(()),
+        Some(false) => client.batch_execute(&drop).await.map_err(failed)?,
+        None => {}
     }
     let bytes = vectors.count.unsigned_abs() * (vectors.dimensions as u64 * 4 + GRAPH_BYTES);
     let memory = (bytes / (1 << 20)).clamp(64, u64::from(memory_mb.max(64)));
@@ -125,14 +130,12 @@ async fn make(client: &Client, step: &Step, memory_mb: u32) -> Result<()> {
 fn create(step: &Step, vectors: &Vectors) -> String {
     let (Step { name, tenant, .. }, Vectors { partition, quoted, dimensions, .. }) = (step, vectors);
     let shape = Shape::new(*dimensions);
-    let sql = format!(
-        "create index concurrently {name} on {partition}
-         using hnsw (((case when vector_dims(vector) = {{dimensions}} then vector end)::{{compared}}) {})
-         with (m = {NEIGHBOURS}, ef_construction = {EF_CONSTRUCTION})
-         where tenant_id = '{tenant}' and model = {quoted}",
+    let compared = shape.put_into("(case when vector_dims(vector) = {dimensions} then vector end)::{compared}");
+    format!(
+        "create index concurrently {name} on {partition} using hnsw (({compared}) {})
+         with (m = {NEIGHBOURS}, ef_construction = {EF_CONSTRUCTION}) where tenant_id = '{tenant}' and model = {quoted}",
         shape.operators()
-    );
-    shape.put_into(&sql)
+    )
 }
 
 /// Our indexes by name, whose they are, and whether they are whole.
