@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::{Failure, Place, Remote, ingest, up};
 use crate::client::Client;
+use crate::scratch::Scratch;
 use crate::system::{self, System};
 use crate::terminal::{self, Steps};
 
@@ -37,9 +38,10 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     }
     let files = if options.files.is_empty() { Vec::new() } else { ingest::files(&options.files)? };
     let mut place = options.place.clone();
-    let scratch = Scratch::new(&options.files)?;
-    if let Some(folder) = &scratch.0 {
-        place.data = Some(folder.clone());
+    // Held until the answer is there.
+    let scratch = (!files.is_empty()).then(|| Scratch::of("ask")).transpose()?;
+    if let Some(scratch) = &scratch {
+        place.data = Some(scratch.folder().to_owned());
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| system::port(0, &error))?;
     let url = format!("http://{}", listener.local_addr().map_err(|error| system::port(0, &error))?);
@@ -67,38 +69,6 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
         }
     };
     print(&answer, options.json)
-}
-
-/// A folder for one question or one measurement, removed when that is done.
-pub struct Scratch(Option<PathBuf>);
-
-impl Scratch {
-    fn new(files: &[PathBuf]) -> Result<Scratch, Failure> {
-        if files.is_empty() {
-            return Ok(Scratch(None));
-        }
-        Scratch::of("ask")
-    }
-
-    pub fn of(command: &str) -> Result<Scratch, Failure> {
-        let name = format!("docent-{command}-{}", std::process::id());
-        let folder = crate::postgres::reachable(&std::env::temp_dir().join(name));
-        let cannot = |error| Failure::new(format!("{}: {error}.", folder.display()), "Free some space, or set TMPDIR.");
-        std::fs::create_dir_all(&folder).map_err(cannot)?;
-        Ok(Scratch(Some(folder)))
-    }
-
-    pub fn folder(&self) -> Option<PathBuf> {
-        self.0.clone()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
 }
 
 /// An answer as it was streamed.

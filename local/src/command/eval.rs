@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Failure, Place, Remote};
 use crate::client::Client;
 use crate::eval::{self, Account, Bench, Method};
+use crate::scratch::Scratch;
 use crate::system::{EmbedderChoice, System};
 use crate::terminal::{self, Steps};
 
@@ -97,8 +98,8 @@ async fn measure(
     names: &[String],
     first: bool,
 ) -> Result<Vec<Account>, Failure> {
-    let scratch = super::ask::Scratch::of("eval")?;
-    let place = Place { data: scratch.folder(), fresh: false, embedder };
+    let scratch = Scratch::of("eval")?;
+    let place = Place { data: Some(scratch.folder().to_owned()), fresh: false, embedder };
     // Never the database that the environment serves people from.
     let database = options.database.clone().unwrap_or_default();
     let environment = environment.clone().with("DIRECT_DATABASE_URL", database).with("DATABASE_URL", "");

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::library;
 use super::methods::Bench;
 use super::sets::{broken, read};
-use super::{Document, Set};
+use super::{Document, Set, evenly};
 use crate::command::Failure;
 use crate::terminal;
 
@@ -27,6 +27,20 @@ pub struct Passages {
     pub questions: usize,
 }
 
+/// As the file has it; the excerpts are JSON, counted in characters.
+#[derive(Deserialize)]
+struct Row {
+    question: String,
+    references: String,
+    corpus_id: String,
+}
+
+#[derive(Deserialize)]
+struct Excerpt {
+    start_index: usize,
+    end_index: usize,
+}
+
 struct Asked {
     text: String,
     excerpts: Vec<Range<usize>>,
@@ -36,20 +50,19 @@ pub async fn run(bench: &Bench<'_>, folder: &Path, most: Option<usize>) -> Resul
     let folder = folder.join("chroma_chunking");
     let path = folder.join("questions_df.csv");
     let mut corpora: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
-    for record in rows(&read(&path)?) {
-        let [question, excerpts, corpus] = record.as_slice() else { continue };
-        let excerpts: Vec<Value> = serde_json::from_str(excerpts).map_err(|error| broken(&path, error))?;
-        let at =
-            |excerpt: &Value, key: &str| excerpt[key].as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
-        let excerpts = excerpts.iter().map(|excerpt| at(excerpt, "start_index")..at(excerpt, "end_index")).collect();
-        corpora.entry(corpus.clone()).or_default().push(Asked { text: question.clone(), excerpts });
+    let text = read(&path)?;
+    for row in csv::Reader::from_reader(text.as_bytes()).deserialize() {
+        let row: Row = row.map_err(|error| broken(&path, error))?;
+        let excerpts: Vec<Excerpt> = serde_json::from_str(&row.references).map_err(|error| broken(&path, error))?;
+        let excerpts = excerpts.iter().map(|excerpt| excerpt.start_index..excerpt.end_index).collect();
+        corpora.entry(row.corpus_id).or_default().push(Asked { text: row.question, excerpts });
     }
     let mut sums = Passages::default();
     let (mut chunks, mut characters) = (0, 0);
-    for (name, mut questions) in corpora {
-        questions.truncate(most.unwrap_or(usize::MAX));
+    for (name, questions) in corpora {
+        let questions = evenly(questions, most);
         let text = read(&folder.join("corpora").join(format!("{name}.md")))?;
-        let corpus = Corpus::of(&text);
+        let corpus = Corpus::of(&text).map_err(|error| broken(&folder, format!("{name}: {error}")))?;
         chunks += corpus.chunks.len();
         characters += corpus.chunks.iter().map(ExactSizeIterator::len).sum::<usize>();
         let document = Document { name: format!("{name}.txt"), title: None, text };
@@ -75,9 +88,8 @@ struct Corpus {
 }
 
 impl Corpus {
-    fn of(text: &str) -> Corpus {
-        let read = docent_text::extract(text.as_bytes(), "corpus.txt", None, &docent_text::Budget::default());
-        let Ok(extract) = read else { return Corpus { at: Vec::new(), chunks: Vec::new() } };
+    fn of(text: &str) -> Result<Corpus, docent_text::Error> {
+        let extract = docent_text::extract(text.as_bytes(), "corpus.txt", None, &docent_text::Budget::default())?;
         let mut at = vec![0; extract.text.len() + 1];
         let mut count = 0;
         for (place, byte) in extract.text.bytes().enumerate() {
@@ -87,7 +99,7 @@ impl Corpus {
         let mut corpus = Corpus { at, chunks: Vec::new() };
         let cut = docent_text::chunk(&extract, &docent_text::ChunkOptions::default());
         corpus.chunks = cut.iter().map(|chunk| corpus.characters(&(chunk.start..chunk.end))).collect();
-        corpus
+        Ok(corpus)
     }
 
     fn characters(&self, bytes: &Range<usize>) -> Range<usize> {
@@ -117,39 +129,9 @@ fn shared(spans: &[Range<usize>], excerpts: &[Range<usize>]) -> f64 {
     excerpts.iter().flat_map(|excerpt| spans.iter().map(move |span| common(span, excerpt))).sum::<usize>() as f64
 }
 
-/// The rows of a file of comma-separated values after its head, quotes doubled inside quotes (RFC 4180).
-fn rows(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.next_if_eq(&'"').is_some() => field.push('"'),
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut field)),
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut field));
-                rows.push(std::mem::take(&mut row));
-            }
-            '\r' if !quoted => {}
-            other => field.push(other),
-        }
-    }
-    if !field.is_empty() || !row.is_empty() {
-        row.push(field);
-        rows.push(row);
-    }
-    rows.into_iter().skip(1).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_may_hold_commas_quotes_and_line_ends() {
-        let text = "a,b\r\n\"one, \"\"two\"\"\",3\n\"x\ny\",\n4,5";
-        assert_eq!(rows(text), [["one, \"two\"", "3"], ["x\ny", ""], ["4", "5"]]);
-    }
 
     #[test]
     fn shares_are_counted_in_characters() {
@@ -157,7 +139,7 @@ mod tests {
         let excerpt = 5..15;
         sums.count(&[0..10, 20..30], &[0..10, 10..20, 20..30], &[excerpt]);
         assert_eq!((sums.recall, sums.precision, sums.omega), (50.0, 25.0, 50.0));
-        let corpus = Corpus::of("Grüße. Ende");
+        let corpus = Corpus::of("Grüße. Ende").unwrap();
         assert_eq!(corpus.characters(&(0.."Grüße".len())), 0..5);
     }
 }

@@ -34,6 +34,7 @@ struct Expected {
     quote: Option<String>,
     /// Bytes of the extracted text.
     span: Option<[usize; 2]>,
+    /// Judged where pages are known: of a running system's answers.
     page: Option<i32>,
 }
 
@@ -89,12 +90,6 @@ pub async fn remote(golden: &Golden, client: &Client) -> Result<Account, Failure
         for hit in reply["hits"].as_array().unwrap_or(&Vec::new()) {
             found.passages.push(passage(hit, &mut names));
         }
-        let pages: Vec<i32> = line.expected.iter().filter_map(|expected| expected.page).collect();
-        let on_page = |passage: &Passage| {
-            pages.is_empty()
-                || passage.page.is_none_or(|(first, last)| pages.iter().any(|page| (first..=last).contains(page)))
-        };
-        found.passages.retain(on_page);
         account.count(&line.question(&names)?, &found);
         bar.inc(1);
     }
@@ -124,7 +119,7 @@ impl Line {
                 Failure::new(message, "Name a file as it is called in --documents.")
             })?;
             let span = expected.span.map(|[start, end]| Range { start, end });
-            Ok(Place { document, quote: expected.quote.clone(), span })
+            Ok(Place { document, quote: expected.quote.clone(), span, page: expected.page })
         };
         let expected = self.expected.iter().map(place).collect::<Result<_, Failure>>()?;
         Ok(Question { text: self.question.clone(), expected })

@@ -99,7 +99,7 @@ impl Account {
         self.recall.add(hits(DEPTH) as f64 / expected.len() as f64);
         let first = ranked.iter().position(|document| expected.contains(document));
         self.reciprocal.add(first.map_or(0.0, |place| 1.0 / (place as f64 + 1.0)));
-        if question.expected.iter().any(|place| place.quote.is_some() || place.span.is_some()) {
+        if question.expected.iter().any(|place| place.quote.is_some() || place.span.is_some() || place.page.is_some()) {
             let right = |passage: &Passage| question.expected.iter().any(|place| holds(passage, place));
             self.cited.add(f64::from(u8::from(found.passages.first().is_some_and(right))));
         }
@@ -160,6 +160,7 @@ fn holds(passage: &Passage, place: &Place) -> bool {
     passage.document == place.document
         && place.quote.as_ref().is_none_or(quoted)
         && place.span.as_ref().is_none_or(spanned)
+        && place.page.zip(passage.page).is_none_or(|(page, (first, last))| (first..=last).contains(&page))
 }
 
 /// A quote that was wrapped is the same quote.
@@ -176,7 +177,7 @@ mod tests {
     }
 
     fn place(document: usize, quote: Option<&str>) -> Place {
-        Place { document, quote: quote.map(str::to_owned), span: None }
+        Place { document, quote: quote.map(str::to_owned), span: None, page: None }
     }
 
     #[test]
@@ -200,8 +201,11 @@ mod tests {
             (passage(3, "a b\n c d"), place(3, Some("b c")), true),
             (passage(3, "a b"), place(3, Some("b c")), false),
             (passage(2, "a b c"), place(3, Some("b c")), false),
-            (passage(3, ""), Place { document: 3, quote: None, span: Some(19..30) }, true),
-            (passage(3, ""), Place { document: 3, quote: None, span: Some(20..30) }, false),
+            (passage(3, ""), Place { span: Some(19..30), ..place(3, None) }, true),
+            (passage(3, ""), Place { span: Some(20..30), ..place(3, None) }, false),
+            (Passage { page: Some((6, 7)), ..passage(3, "") }, Place { page: Some(7), ..place(3, None) }, true),
+            (Passage { page: Some((6, 7)), ..passage(3, "") }, Place { page: Some(8), ..place(3, None) }, false),
+            (passage(3, ""), Place { page: Some(8), ..place(3, None) }, true),
         ] {
             assert_eq!(holds(&passage, &place), right);
         }

@@ -45,20 +45,38 @@ pub struct Place {
     pub quote: Option<String>,
     /// Bytes of the document's text.
     pub span: Option<Range<usize>>,
+    /// Counted from 1.
+    pub page: Option<i32>,
 }
 
 impl Set {
-    /// At most so many questions, taken evenly from the whole set.
-    pub fn sample(mut self, most: Option<usize>) -> Set {
-        let (all, most) = (self.questions.len(), most.unwrap_or(usize::MAX).max(1));
-        if all > most {
-            let kept: Vec<usize> = (0..most).map(|n| n * all / most).collect();
-            let mut number = 0;
-            self.questions.retain(|_| {
-                number += 1;
-                kept.binary_search(&(number - 1)).is_ok()
-            });
+    /// At most so many questions.
+    pub fn sample(self, most: Option<usize>) -> Set {
+        Set { questions: evenly(self.questions, most), ..self }
+    }
+}
+
+/// At most so many of them, taken evenly from the whole.
+fn evenly<T>(all: Vec<T>, most: Option<usize>) -> Vec<T> {
+    let (count, most) = (all.len(), most.unwrap_or(usize::MAX).max(1));
+    let kept = |place: usize| count <= most || (place * most).div_ceil(count) * count / most == place;
+    all.into_iter().enumerate().filter(|(place, _)| kept(*place)).map(|(_, one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::evenly;
+
+    #[test]
+    fn a_sample_is_taken_from_the_whole() {
+        for (count, most, expected) in [
+            (10, Some(5), vec![0, 2, 4, 6, 8]),
+            (10, Some(3), vec![0, 3, 6]),
+            (3, Some(3), vec![0, 1, 2]),
+            (2, None, vec![0, 1]),
+            (0, Some(1), vec![]),
+        ] {
+            assert_eq!(evenly((0..count).collect(), most), expected);
         }
-        self
     }
 }

@@ -51,7 +51,7 @@ fn squad(name: &str, path: &Path) -> Result<Set, Failure> {
     for paragraph in list(&set, "data").iter().flat_map(|article| list(article, "paragraphs")) {
         for asked in list(&paragraph, "qas") {
             let quote = list(&asked, "answers").first().and_then(|answer| answer["text"].as_str().map(str::to_owned));
-            let place = Place { document: documents.len(), quote, span: None };
+            let place = Place { document: documents.len(), quote, span: None, page: None };
             let expected = if asked["is_impossible"] == true { Vec::new() } else { vec![place] };
             questions.push(Question { text: asked["question"].as_str().unwrap_or_default().to_owned(), expected });
         }
@@ -85,7 +85,7 @@ fn cranfield(folder: &Path) -> Result<Set, Failure> {
         if let (Some(question), Some(&document), false) =
             (question, places.get(document), grade.starts_with(['0', '-']))
         {
-            question.expected.push(Place { document, quote: None, span: None });
+            question.expected.push(Place { document, quote: None, span: None, page: None });
         }
     }
     questions.retain(|question| !question.expected.is_empty());
