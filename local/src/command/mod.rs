@@ -5,6 +5,7 @@ mod ask;
 mod eval;
 mod ingest;
 mod keys;
+mod reembed;
 mod reindex;
 mod serve;
 mod up;
@@ -58,6 +59,9 @@ enum Verb {
     Ingest(ingest::Options),
     /// Ask a question; with --file, of those files alone
     Ask(ask::Options),
+    /// Move a library to another embedding model while everybody goes on reading
+    #[command(subcommand)]
+    Reembed(reembed::Verb),
     /// Give large tenants' vectors an index of their own (needs DIRECT_DATABASE_URL)
     Reindex(reindex::Options),
     /// Measure retrieval: public sets, or your own questions
@@ -152,6 +156,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Keys(verb) => keys::run(&environment, verb).await,
             Verb::Ingest(options) => ingest::run(options).await,
             Verb::Ask(options) => ask::run(&environment, options).await,
+            Verb::Reembed(verb) => reembed::run(verb).await,
             Verb::Reindex(options) => reindex::run(&environment, options).await,
             Verb::Eval(options) => eval::run(&environment, *options).await,
             Verb::Sweep(options) => admin::sweep(&environment, options).await,

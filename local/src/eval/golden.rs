@@ -74,28 +74,57 @@ pub fn documents(golden: &Golden, folder: &Path) -> Result<super::Set, Failure> 
 
 /// Asks a running system, whose search decides how.
 pub async fn remote(golden: &Golden, client: &Client) -> Result<Account, Failure> {
-    let mut names: Vec<String> = Vec::new();
-    for expected in golden.lines.iter().flat_map(|line| &line.expected) {
-        if !names.contains(&expected.document) {
-            names.push(expected.document.clone());
-        }
-    }
+    let mut names = golden.names();
     let mut account = Account::labelled(&golden.name, Method::Hybrid, "the system".to_owned());
     let bar = terminal::bar(golden.lines.len() as u64, "questions");
     for line in &golden.lines {
-        let began = Instant::now();
-        let body = json!({ "query": line.question, "limit": docent::search::MOST });
-        let reply = client.json(Verb::POST, "/api/search", Some(body)).await?;
-        let mut found = Found { seconds: Some(began.elapsed().as_secs_f64()), ..Found::default() };
-        for hit in reply["hits"].as_array().unwrap_or(&Vec::new()) {
-            found.passages.push(passage(hit, &mut names));
-        }
+        let found = line.ask(client, &mut names, false).await?;
         account.count(&line.question(&names)?, &found);
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(account)
 }
+
+/// The readers' model and the other one of a migration, asked the same.
+pub struct Compared {
+    pub accounts: [Account; 2],
+    pub questions: usize,
+    /// The share of questions whose first passage is the same.
+    pub same_first: f64,
+    /// The mean share of the first ten passages that both give.
+    pub overlap: f64,
+}
+
+pub async fn compare(golden: &Golden, client: &Client, [used, other]: [&str; 2]) -> Result<Compared, Failure> {
+    let mut names = golden.names();
+    let account = |label: &str| Account::labelled(&golden.name, Method::Hybrid, label.to_owned());
+    let mut accounts = [account(used), account(other)];
+    let (mut same_first, mut overlap) = (0.0, 0.0);
+    let bar = terminal::bar(golden.lines.len() as u64, "questions");
+    for line in &golden.lines {
+        let found = [line.ask(client, &mut names, false).await?, line.ask(client, &mut names, true).await?];
+        let question = line.question(&names)?;
+        for (account, found) in accounts.iter_mut().zip(&found) {
+            account.count(&question, found);
+        }
+        let [one, another] = found.map(|found| {
+            let places = found.passages.iter().take(OVERLAP).map(|passage| (passage.document, passage.span));
+            places.collect::<Vec<_>>()
+        });
+        let both = one.iter().filter(|place| another.contains(place)).count();
+        same_first += f64::from(u8::from(one.first() == another.first()));
+        overlap += both as f64 / one.len().max(another.len()).max(1) as f64;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let questions = golden.lines.len();
+    let share = |sum: f64| sum / questions.max(1) as f64;
+    Ok(Compared { accounts, questions, same_first: share(same_first), overlap: share(overlap) })
+}
+
+/// Passages of which two models' answers are compared.
+const OVERLAP: usize = 10;
 
 fn passage(hit: &Value, names: &mut Vec<String>) -> Passage {
     let filename = hit["filename"].as_str().unwrap_or_default();
@@ -110,7 +139,31 @@ fn passage(hit: &Value, names: &mut Vec<String>) -> Passage {
     Passage { document, text, span: (at(0), at(1)), page }
 }
 
+impl Golden {
+    /// Of the documents that are expected.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for expected in self.lines.iter().flat_map(|line| &line.expected) {
+            if !names.contains(&expected.document) {
+                names.push(expected.document.clone());
+            }
+        }
+        names
+    }
+}
+
 impl Line {
+    async fn ask(&self, client: &Client, names: &mut Vec<String>, shadow: bool) -> Result<Found, Failure> {
+        let began = Instant::now();
+        let body = json!({ "query": self.question, "limit": docent::search::MOST, "shadow": shadow });
+        let reply = client.json(Verb::POST, "/api/search", Some(body)).await?;
+        let mut found = Found { seconds: Some(began.elapsed().as_secs_f64()), ..Found::default() };
+        for hit in reply["hits"].as_array().unwrap_or(&Vec::new()) {
+            found.passages.push(passage(hit, names));
+        }
+        Ok(found)
+    }
+
     fn question(&self, names: &[String]) -> Result<Question, Failure> {
         let place = |expected: &Expected| {
             let document = names.iter().position(|name| *name == expected.document).ok_or_else(|| {

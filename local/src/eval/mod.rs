@@ -12,7 +12,7 @@ mod table;
 use std::ops::Range;
 
 pub use chroma::run as passages;
-pub use golden::{documents, questions, remote};
+pub use golden::{compare, documents, questions, remote};
 pub use measure::Account;
 pub use methods::{Bench, Method, run};
 pub use sets::{NAMES, load};

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
 
 use crate::keys::docent;
 use crate::postgres::{directory, options, started};
@@ -11,12 +12,36 @@ use crate::postgres::{directory, options, started};
 /// One part and a bit, of a file that nobody can read.
 const LARGE: usize = 9 * 1024 * 1024;
 
-struct System {
-    url: String,
-    token: String,
+/// `docent up`, as somebody else runs it.
+pub struct System {
+    pub url: String,
+    pub token: String,
+    process: tokio::process::Child,
+    /// Held open: whoever prints into a closed pipe ends.
+    _printed: Lines<BufReader<ChildStdout>>,
 }
 
 impl System {
+    pub async fn up(folder: &Path, postgres: &str) -> System {
+        let mut process = docent(&["up", "--embedder", "hash", "--port", "0", "--data"]);
+        process.arg(folder.join("system")).env("DIRECT_DATABASE_URL", postgres).stdout(Stdio::piped());
+        let mut process = process.stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the system comes up");
+            if let Some((url, token)) = line.split_once("/#token=") {
+                let url = url.split_whitespace().last().unwrap().to_owned();
+                break System { url, token: token.to_owned(), process, _printed: lines };
+            }
+        }
+    }
+
+    pub async fn down(mut self) {
+        let pid = rustix::process::Pid::from_raw(self.process.id().unwrap().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.process.wait().await.unwrap().success());
+    }
+
     async fn ingest(&self, options: &[&str], path: &Path) -> (Output, String) {
         let mut command = docent(&["ingest", "--url", &self.url, "--token", &self.token]);
         let output = command.args(options).arg(path).output().await.unwrap();
@@ -37,16 +62,7 @@ async fn a_folder_is_ingested_again_and_only_what_changed_is_sent() {
     let name = "a_folder_is_ingested_again_and_only_what_changed_is_sent";
     let directory = directory();
     let Some(postgres) = started(name, options(&directory.path().join("postgres"))).await else { return };
-    let mut process = docent(&["up", "--embedder", "hash", "--port", "0", "--data"]);
-    process.arg(directory.path().join("system")).env("DIRECT_DATABASE_URL", postgres.url()).stdout(Stdio::piped());
-    let mut process = process.stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let system = loop {
-        let line = lines.next_line().await.unwrap().expect("the system comes up");
-        if let Some((url, token)) = line.split_once("/#token=") {
-            break System { url: url.split_whitespace().last().unwrap().to_owned(), token: token.to_owned() };
-        }
-    };
+    let system = System::up(directory.path(), &postgres.url()).await;
     let folder = directory.path().join("docs");
     std::fs::create_dir_all(folder.join("sub")).unwrap();
     let write = |name: &str, text: &[u8]| std::fs::write(folder.join(name), text).unwrap();
@@ -84,8 +100,6 @@ async fn a_folder_is_ingested_again_and_only_what_changed_is_sent() {
     assert!(output.status.code() == Some(1) && said.contains("Library"), "the names that there are: {said}");
     let (output, said) = system.ingest(&["--collection", "Library"], &folder.join("a.txt")).await;
     assert!(output.status.success(), "{said}");
-    let pid = rustix::process::Pid::from_raw(process.id().unwrap().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(process.wait().await.unwrap().success());
+    system.down().await;
     postgres.stop().await.unwrap();
 }

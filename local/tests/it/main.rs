@@ -17,6 +17,7 @@ mod minilm;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod reembed;
 mod reindex;
 
 /// Says which check could not run and what it needs, past the test runner, which swallows what a passing test prints.

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0009_webhooks",
     "0010_fairness",
     "0012_dense",
+    "0013_model_migration",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -109,6 +109,10 @@ impl Db {
             Control::DueDeliveries(most) => {
                 client.query_typed("select tenant_id, id from control.due_deliveries($1)", &[(&most, Type::INT4)]).await
             }
+            Control::DueMigrations(most) => {
+                let sql = "select tenant_id, null::uuid from control.due_migrations($1)";
+                client.query_typed(sql, &[(&most, Type::INT4)]).await
+            }
             Control::UnsweptTenants(before, most) => {
                 let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
                     &[(&before, Type::TIMESTAMPTZ), (&most, Type::INT4)];
@@ -155,6 +159,8 @@ pub enum Control {
     StuckDocuments(i32),
     /// Messages of the webhooks' outbox.
     DueDeliveries(i32),
+    /// Tenants on their way to another embedding model.
+    DueMigrations(i32),
     /// Tenants whose library was not compared with the bucket since then.
     UnsweptTenants(jiff::Timestamp, i32),
 }

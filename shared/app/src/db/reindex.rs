@@ -152,9 +152,14 @@ async fn existing(client: &Client, tenant: Option<Uuid>) -> Result<BTreeMap<Stri
 /// Everything with more than half as many vectors as are worth an index. What readers see is counted first, which
 /// reads no vector; only the large ones' vectors are looked at themselves.
 async fn large(client: &Client, tenant: Option<Uuid>) -> Result<Vec<(Uuid, Vectors)>> {
-    let sql = "select d.tenant_id, c.embedding_model
+    // Of a migration both models, so that the newer one has its index before readers come.
+    let sql = "select d.tenant_id, k.model
                from document d join collection c on c.tenant_id = d.tenant_id and c.id = d.collection_id
-               where d.deleted_at is null and ($1::uuid is null or d.tenant_id = $1)
+               left join model_migration m on m.tenant_id = d.tenant_id and c.embedding_model in (m.from_model, m.to_model)
+               cross join lateral (
+                 select c.embedding_model as model union select m.from_model where m.state <> 'finishing'
+                 union select m.to_model where m.state <> 'finishing') k
+               where d.deleted_at is null and k.model is not null and ($1::uuid is null or d.tenant_id = $1)
                group by 1, 2 having sum(d.current_chunks) > $2 order by sum(d.current_chunks) desc";
     let least = CROSSOVER / 2;
     let mut found = Vec::new();

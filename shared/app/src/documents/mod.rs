@@ -4,6 +4,7 @@
 mod change;
 mod collections;
 pub mod metadata;
+pub mod migration;
 mod name;
 mod routes;
 mod source;

@@ -40,6 +40,7 @@ where
         .merge(super::upload::routes::router())
         .merge(super::change::routes::router())
         .merge(super::collections::routes::router())
+        .merge(super::migration::routes::router())
         .merge(super::source::routes::router())
 }
 

@@ -9,9 +9,20 @@ use sha2::{Digest, Sha256};
 use super::plan::Row;
 use crate::error::{Error, Kind, Result};
 
+/// Something that is embedded.
+pub trait Input {
+    fn input(&self) -> &str;
+}
+
+impl Input for Row {
+    fn input(&self) -> &str {
+        &self.input
+    }
+}
+
 /// Rows with their vectors, and which of the vectors the cache does not know yet.
-pub struct Batch {
-    pub rows: Vec<Row>,
+pub struct Batch<R = Row> {
+    pub rows: Vec<R>,
     /// Each once, however many rows have it.
     vectors: Vec<Vector>,
     /// Of each row, where its vector is.
@@ -28,16 +39,18 @@ pub struct Asked {
 }
 
 /// What names an embedded text in the cache: title and headings are part of it, since they change the vector.
-pub fn hashes(rows: &[Row]) -> Vec<Vec<u8>> {
-    rows.iter().map(|row| Sha256::digest(row.input.as_bytes()).to_vec()).collect()
+pub fn hashes(rows: &[impl Input]) -> Vec<Vec<u8>> {
+    rows.iter().map(|row| Sha256::digest(row.input().as_bytes()).to_vec()).collect()
 }
 
-impl Batch {
+impl<R> Batch<R> {
     /// One for each row.
     pub fn vectors(&self) -> impl Iterator<Item = &Vector> {
         self.places.iter().filter_map(|place| self.vectors.get(*place))
     }
+}
 
+impl Batch {
     /// One term after another, each with its postings in the order of the chunks: `migrations/0007_postings.sql` says
     /// how they are packed.
     pub fn postings(&self) -> BTreeMap<&str, Vec<i64>> {
@@ -68,10 +81,10 @@ impl Asked {
     }
 
     /// How many rows fill one request: as many as have inputs for it.
-    pub fn fill(&self, rows: &[Row], limits: &EmbedLimits) -> usize {
+    pub fn fill(&self, rows: &[impl Input], limits: &EmbedLimits) -> usize {
         // In the order of the rows: those that are new with their text, all others cost nothing.
         let fresh: Vec<usize> = sorted(self.fresh.values().copied().collect());
-        let texts = fresh.iter().filter_map(|place| rows.get(*place)).map(|row| row.input.as_str());
+        let texts = fresh.iter().filter_map(|place| rows.get(*place)).map(Input::input);
         match fresh.get(limits.fill(texts)) {
             Some(first_too_many) => *first_too_many,
             None => rows.len(),
@@ -88,11 +101,11 @@ impl Asked {
     }
 
     /// What the model is asked for, each text once.
-    pub fn inputs(&self, rows: &[Row]) -> Vec<String> {
-        self.fresh.values().filter_map(|place| rows.get(*place)).map(|row| row.input.clone()).collect()
+    pub fn inputs(&self, rows: &[impl Input]) -> Vec<String> {
+        self.fresh.values().filter_map(|place| rows.get(*place)).map(|row| row.input().to_owned()).collect()
     }
 
-    pub fn with(self, rows: Vec<Row>, answers: Vec<Vec<f32>>) -> Result<Batch> {
+    pub fn with<R>(self, rows: Vec<R>, answers: Vec<Vec<f32>>) -> Result<Batch<R>> {
         if answers.len() != self.fresh.len() {
             return Err(odd_vectors());
         }
@@ -176,7 +189,7 @@ mod tests {
             let batch = first.with(rows[..expected].to_vec(), answers).unwrap();
             assert_eq!(batch.vectors().count(), expected);
         }
-        assert_eq!(Asked::new(Vec::new(), HashMap::new()).fill(&[], &limits(1)), 0);
+        assert_eq!(Asked::new(Vec::new(), HashMap::new()).fill(&Vec::<Row>::new(), &limits(1)), 0);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::failpoint::{self, failpoint};
 use super::plan::Plan;
 use super::sandbox::{self, Order};
 use super::store::{self, Lease};
+use crate::auth::TenantId;
+use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::keys;
@@ -31,6 +33,29 @@ pub enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
         Stop::Failed(error)
+    }
+}
+
+/// Work that is one worker's for as long as it says in time that it lives.
+pub trait Held: Sync {
+    fn tenant(&self) -> TenantId;
+    /// How long a sign of life holds.
+    fn seconds(&self) -> i32;
+    /// False: somebody else has taken over.
+    fn beat(&self, tx: &TenantTx) -> impl Future<Output = Result<bool>> + Send;
+}
+
+impl Held for Lease {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn seconds(&self) -> i32 {
+        self.seconds
+    }
+
+    async fn beat(&self, tx: &TenantTx) -> Result<bool> {
+        store::beat(tx, self).await
     }
 }
 
@@ -102,15 +127,15 @@ impl Ingest {
     }
 
     /// Does something that takes its time and renews the lease meanwhile; stops when the lease was lost.
-    pub(super) async fn alive<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, Stop> {
-        let beat = Duration::from_secs(u64::try_from(lease.seconds).unwrap_or(1)) / 3;
+    pub(super) async fn alive<T>(&self, held: &impl Held, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let beat = Duration::from_secs(u64::try_from(held.seconds()).unwrap_or(1)) / 3;
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(done) = timeout(beat, work.as_mut()).await {
                 return Ok(done);
             }
-            let tx = self.app.db.tenant(lease.tenant).await?;
-            if !tx.finish(store::beat(&tx, lease)).await? {
+            let tx = self.app.db.tenant(held.tenant()).await?;
+            if !tx.finish(held.beat(&tx)).await? {
                 return Err(Stop::Fenced);
             }
         }

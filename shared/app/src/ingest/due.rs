@@ -32,12 +32,13 @@ const IDLE: Duration = Duration::from_secs(2);
 enum Due {
     Hint(TenantId, Uuid),
     Document(TenantId, Uuid),
+    Migration(TenantId),
 }
 
 impl Due {
     fn tenant(self) -> TenantId {
         match self {
-            Due::Hint(tenant, _) | Due::Document(tenant, _) => tenant,
+            Due::Hint(tenant, _) | Due::Document(tenant, _) | Due::Migration(tenant) => tenant,
         }
     }
 }
@@ -49,7 +50,8 @@ impl Ingest {
         let hints = self.take_up(self.due_hints().await?).await;
         // Asked for afterwards: what a hint has led to is stuck no longer.
         let stuck = self.take_up(self.stuck_documents().await?).await;
-        Ok(hints + stuck + self.deliver().await?)
+        let migrations = self.take_up(self.due_migrations().await?).await;
+        Ok(hints + stuck + migrations + self.deliver().await?)
     }
 
     /// The same for ever. An endpoint that is slow to hear holds up no document.
@@ -115,7 +117,11 @@ impl Ingest {
     }
 
     async fn everything_due(&self) -> Vec<Due> {
-        let due = async { Ok::<_, Error>([self.due_hints().await?, self.stuck_documents().await?].concat()) };
+        // New documents before the old ones' new vectors.
+        let due = async {
+            let all = [self.due_hints().await?, self.stuck_documents().await?, self.due_migrations().await?];
+            Ok::<_, Error>(all.concat())
+        };
         due.await.unwrap_or_else(|error| {
             tracing::warn!(cause = ?error, "ingest.due failed");
             Vec::new()
@@ -132,10 +138,16 @@ impl Ingest {
         Ok(rows.into_iter().filter_map(|(tenant, id)| Some(Due::Document(TenantId::stored(tenant), id?))).collect())
     }
 
+    async fn due_migrations(&self) -> Result<Vec<Due>> {
+        let rows = self.app.db.control(Control::DueMigrations(DUE_PAGE)).await?;
+        Ok(rows.into_iter().map(|(tenant, _)| Due::Migration(TenantId::stored(tenant))).collect())
+    }
+
     async fn one(&self, due: Due) -> Result<Outcome> {
         match due {
             Due::Hint(tenant, hint) => self.hinted(tenant, hint).await,
             Due::Document(tenant, document) => self.document(tenant, document).await,
+            Due::Migration(tenant) => Box::pin(self.migration(tenant)).await,
         }
     }
 

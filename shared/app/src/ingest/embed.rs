@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Ingest;
 use super::batch::{self, Asked, Batch};
-use super::build::Stop;
+use super::build::{Held, Stop};
 use super::failpoint::{self, failpoint};
 use super::plan::{Plan, Row};
 use super::store::{self, Lease};
@@ -27,7 +27,7 @@ const MINUTE: i64 = 60_000_000;
 pub struct Feed {
     embedder: Embedder,
     /// What the model takes at once; less, when it has refused as much.
-    limits: EmbedLimits,
+    pub limits: EmbedLimits,
     /// Chunks that one batch has at most.
     most: usize,
     until: Instant,
@@ -50,6 +50,11 @@ impl Feed {
     pub fn new(embedder: Embedder, most: usize, until: Instant) -> Feed {
         let limits = embedder.limits();
         Feed { embedder, limits, most, until, refusals: 0, spent: Spent::default() }
+    }
+
+    /// Rows that one batch has at most: many of them may cost nothing.
+    pub fn rows(&self) -> usize {
+        self.most.min(self.limits.inputs)
     }
 
     /// Half of what was refused is tried next, and no more for the rest of the document.
@@ -85,28 +90,37 @@ impl Ingest {
             let (rows, asked) = self.gather(lease, plan, feed, from).await?;
             feed.spent.gather += begun.elapsed();
             let begun = Instant::now();
-            let inputs = asked.inputs(&rows);
-            let (count, fresh) = (rows.len(), inputs.len());
-            let tokens = inputs.iter().map(|input| likely_tokens(input)).sum();
-            let answered = match inputs.is_empty() {
-                true => Ok((Vec::new(), None)),
-                false => {
-                    self.in_turn(lease, feed, tokens).await?;
-                    let by = Spender::documents(lease.tenant);
-                    self.alive(lease, feed.embedder.embed_metered(&self.app, by, true, inputs)).await?
-                }
-            };
-            let answered = match answered {
-                Ok(answered) => Some(answered),
-                Err(error) => self.refused(lease, feed, (fresh, tokens), error).await.map(|()| None)?,
-            };
+            let count = rows.len();
+            let answered = self.answers(lease, feed, asked.inputs(&rows)).await?;
             feed.spent.embed += begun.elapsed();
             let Some((answers, bill)) = answered else { continue };
-            feed.refusals = 0;
             let begun = Instant::now();
             self.keep(lease, asked.with(rows, answers), bill.as_ref()).await?;
             feed.spent.store += begun.elapsed();
             return Ok(count);
+        }
+    }
+
+    /// Asks the model, when it is this tenant's turn. `None`: it refused in a way that a smaller or a later try may pass,
+    /// and this is the time for it.
+    pub(super) async fn answers(
+        &self,
+        held: &impl Held,
+        feed: &mut Feed,
+        inputs: Vec<String>,
+    ) -> Result<Option<(Vec<Vec<f32>>, Option<Bill>)>, Stop> {
+        if inputs.is_empty() {
+            return Ok(Some((Vec::new(), None)));
+        }
+        let (fresh, tokens) = (inputs.len(), inputs.iter().map(|input| likely_tokens(input)).sum());
+        self.in_turn(held, feed, tokens).await?;
+        let by = Spender::documents(held.tenant());
+        match self.alive(held, feed.embedder.embed_metered(&self.app, by, true, inputs)).await? {
+            Ok(answered) => {
+                feed.refusals = 0;
+                Ok(Some(answered))
+            }
+            Err(error) => self.refused(held, feed, (fresh, tokens), error).await.map(|()| None),
         }
     }
 
@@ -118,7 +132,7 @@ impl Ingest {
         feed: &Feed,
         from: usize,
     ) -> Result<(Vec<Row>, Asked), Stop> {
-        let until = from.saturating_add(feed.most.min(feed.limits.inputs));
+        let until = from.saturating_add(feed.rows());
         let plan = plan.clone();
         // Counting the words of a thousand chunks would hold up every other request of this thread.
         let work = tokio::task::spawn_blocking(move || {
@@ -138,25 +152,25 @@ impl Ingest {
     }
 
     /// Waits until the pace that all workers of a tenant share has room for this batch.
-    async fn in_turn(&self, lease: &Lease, feed: &Feed, tokens: usize) -> Result<(), Stop> {
+    async fn in_turn(&self, held: &impl Held, feed: &Feed, tokens: usize) -> Result<(), Stop> {
         let (Some(bucket), Some([cost, span])) = (feed.embedder.bucket(), feed.cost(tokens)) else { return Ok(()) };
         loop {
             let wait = {
-                let tx = self.app.db.tenant(lease.tenant).await?;
+                let tx = self.app.db.tenant(held.tenant()).await?;
                 tx.finish(limits::take(&tx, &bucket, cost, span)).await?
             };
             let Some(wait) = wait else { return Ok(()) };
             if Instant::now() + wait >= feed.until {
                 return Err(Stop::Later(seconds(wait), None));
             }
-            self.alive(lease, sleep(wait)).await?;
+            self.alive(held, sleep(wait)).await?;
         }
     }
 
     /// What follows from a refusal: another try that may fare better, or the end of this build.
     async fn refused(
         &self,
-        lease: &Lease,
+        held: &impl Held,
         feed: &mut Feed,
         (inputs, tokens): (usize, usize),
         error: Error,
@@ -176,14 +190,14 @@ impl Ingest {
             feed.halve(inputs);
         }
         if let (Some(bucket), Some(cost)) = (feed.embedder.bucket(), feed.cost(tokens)) {
-            let tx = self.app.db.tenant(lease.tenant).await?;
+            let tx = self.app.db.tenant(held.tenant()).await?;
             tx.finish(limits::hold(&tx, &bucket, cost, wait)).await?;
         }
-        tracing::info!(document = %lease.document, ?wait, "ingest.embed waits: the provider asks for fewer requests");
+        tracing::info!(tenant = %held.tenant().uuid(), ?wait, "ingest.embed waits: the provider asks for fewer requests");
         if Instant::now() + wait >= feed.until {
             return Err(Stop::Later(seconds(wait), Some(error)));
         }
-        self.alive(lease, sleep(wait)).await
+        self.alive(held, sleep(wait)).await
     }
 
     /// Stores a batch, and books what it cost in the same transaction.

@@ -12,6 +12,7 @@ mod events;
 pub mod failpoint;
 mod plan;
 mod pull;
+mod reembed;
 mod routes;
 mod sandbox;
 mod signature;

@@ -19,7 +19,7 @@ use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::http::Json;
 use crate::usage::{self, Spender};
-use crate::{bots, keys};
+use crate::{bots, documents, keys};
 
 /// A question longer than this is a document; the embedding models would cut it off anyway.
 pub const LONGEST_QUERY: usize = 8_000;
@@ -45,6 +45,9 @@ struct SearchWire {
     rerank: Option<RerankWire>,
     #[serde(default)]
     explain: bool,
+    /// Ranks by the model that a migration leads to, or came from, instead of the one that readers use.
+    #[serde(default)]
+    shadow: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -208,7 +211,11 @@ async fn search(
     let together = join4(verified, bot, keys::all(&tx), usage::capped(&tx));
     let (caller, bot, keys, capped) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
-    let (bot, keys) = (bot?.ok_or_else(|| Error::not_found("bot"))?, keys?);
+    let (mut bot, keys) = (bot?.ok_or_else(|| Error::not_found("bot"))?, keys?);
+    if asked.shadow {
+        let tx = app.db.tenant(tenant).await?;
+        bot.embedding_model = tx.finish(documents::migration::shadow(&tx, &bot.embedding_model)).await?;
+    }
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let reranker = asked.reranker(&app, tenant, &keys)?;
 

@@ -53,9 +53,9 @@ const RULES: &[(&str, &str)] = &[
         "select c.relname::text || '.' || a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid, aclexplode(a.attacl) r
          where c.relnamespace = 'public'::regnamespace
            and not (r.grantee = 'docent_control'::regrole and r.privilege_type = 'SELECT' and not r.is_grantable
-                    and c.relname in ('document', 'ingest_event', 'tenant', 'webhook_delivery')
+                    and c.relname in ('document', 'ingest_event', 'model_migration', 'tenant', 'webhook_delivery')
                     and a.attname in ('tenant_id', 'id', 'status', 'lease_until', 'deleted_at', 'updated_at', 'object_key', 'due_at',
-                                      'disabled_at', 'swept_at', 'delivered_at'))",
+                                      'disabled_at', 'swept_at', 'delivered_at', 'state'))",
     ),
     (
         "a role that is too strong:",
@@ -117,7 +117,8 @@ async fn policies(admin: &Client) -> Vec<String> {
             "control to {docent_control} for r" => {
                 shows == "true"
                     && lets_in.is_empty()
-                    && ["document", "ingest_event", "tenant", "webhook_delivery"].contains(&table.as_str())
+                    && ["document", "ingest_event", "model_migration", "tenant", "webhook_delivery"]
+                        .contains(&table.as_str())
             }
             _ => false,
         };

@@ -31,6 +31,7 @@ mod kills;
 mod lifecycle;
 mod limits;
 mod matrix;
+mod migration;
 mod mutation;
 mod origin;
 mod parts;

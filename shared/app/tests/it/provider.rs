@@ -55,6 +55,14 @@ pub fn too_much() -> Refusal {
     (400, ("x-test", "1"), json!({ "error": { "message": message, "code": "max_tokens_per_request" } }))
 }
 
+/// What a model makes of a text: the same whenever it is asked, and every model something else.
+pub fn vector(model: &str, text: &str) -> [f64; 3] {
+    let sum = text.bytes().zip(1..).map(|(byte, place): (u8, u64)| u64::from(byte) * (place % 7 + 1)).sum::<u64>();
+    let turn = model.bytes().map(u64::from).sum::<u64>() as f64;
+    let angle = turn + (sum % 1000) as f64 / 500.0;
+    [angle.sin(), angle.cos(), 0.5 + turn.sin() / 4.0]
+}
+
 async fn embed(State(provider): State<Provider>, body: String) -> Response {
     let asked: Value = serde_json::from_str(&body).unwrap();
     let inputs = asked["input"].as_array().unwrap();
@@ -66,9 +74,9 @@ async fn embed(State(provider): State<Provider>, body: String) -> Response {
             refusal
         }
         None => {
-            let vector =
-                |(index, text): (usize, &String)| json!({ "index": index, "embedding": [text.len(), 1, index] });
-            let data: Vec<Value> = inputs.iter().enumerate().map(vector).collect();
+            let model = asked["model"].as_str().unwrap_or_default();
+            let data = |(index, text): (usize, &String)| json!({ "index": index, "embedding": vector(model, text) });
+            let data: Vec<Value> = inputs.iter().enumerate().map(data).collect();
             let used = json!({ "prompt_tokens": inputs.len() });
             provider.answered.lock().unwrap().push(inputs);
             (200, ("x-test", "1"), json!({ "data": data, "usage": used }))

@@ -54,6 +54,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/upload/{id}/sign"),
     ("GET", "/api/collections"),
     ("POST", "/api/collections"),
+    ("GET", "/api/collections/migration"),
+    ("POST", "/api/collections/migration"),
+    ("DELETE", "/api/collections/migration"),
+    ("POST", "/api/collections/migration/switch"),
+    ("POST", "/api/collections/migration/rollback"),
     ("GET", "/api/webhooks"),
     ("POST", "/api/webhooks"),
     ("GET", "/api/webhooks/{id}"),
@@ -325,6 +330,7 @@ fn of_library(dice: &mut Dice, (method, route): (&str, &str), asker: &Member, vi
             json!({ "url": dice.pick(&["http://127.0.0.1:9/hook", "https://169.254.169.254/", "https://user@example.com/"]) })
         }
         ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
+        ("POST", "/api/collections/migration") => json!({ "to": word(dice, victim) }),
         _ => return None,
     })
 }

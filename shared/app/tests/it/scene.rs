@@ -1,6 +1,7 @@
 //! One tenant acts and the other is only there: every statement of the product runs as the first, with the second one's
 //! rows beside it, and whatever becomes visible or changes of the second is a leak.
 
+mod migration;
 mod pace;
 mod versions;
 
@@ -31,7 +32,7 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 13] = [
+pub const STEPS: [&str; 14] = [
     "tokens",
     "visitors",
     "keys",
@@ -42,13 +43,14 @@ pub const STEPS: [&str; 13] = [
     "webhooks",
     "ingestion",
     "model",
+    "migration",
     "chat",
     "spending",
     "sweep",
 ];
 
 /// The passive tenant has a cap, has spent, has something reserved, something to tell, and an address.
-const SPENDS: [&str; 6] = [
+const SPENDS: [&str; 7] = [
     "insert into spend_cap (tenant_id, subject, paid_by, daily_micros) values ($1, 'tenant', 'tenant', 7)",
     "insert into spend_day (tenant_id, day, subject, paid_by, spent_micros, reserved_micros)
      values ($1, (now() at time zone 'UTC')::date, 'tenant', 'tenant', 3, 4)",
@@ -56,6 +58,7 @@ const SPENDS: [&str; 6] = [
     "insert into webhook_delivery (tenant_id, id, webhook_id, document_id, payload, due_at)
      select $1, gen_random_uuid(), w.id, gen_random_uuid(), '{}', 'infinity' from webhook w where w.tenant_id = $1",
     "update document set source_url = 'http://127.0.0.1:9/none' where tenant_id = $1",
+    "insert into model_migration (tenant_id, from_model, to_model, state) values ($1, 'hash-384', 'other', 'switched')",
     "insert into usage_ledger (tenant_id, id, kind, provider, model, reserved_micros, day, subjects, created_at)
      values ($1, gen_random_uuid(), 'chat', 'acme', 'm', 4, (now() at time zone 'UTC')::date, '{tenant}', now() - interval '1 hour')",
 ];
@@ -154,6 +157,7 @@ impl Scene {
                 self.model().await;
                 Box::pin(self.pace()).await;
             }
+            "migration" => Box::pin(self.migration()).await,
             "chat" => self.chat().await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,
@@ -289,22 +293,6 @@ impl Scene {
             let _ = self.files.ingest.document(tenant, id).await;
         }
         self.take_events().await;
-    }
-
-    /// Vectors of a model that is worth remembering, and that takes longer than a lease is silent.
-    async fn model(&mut self) {
-        let tenant = self.population.members[ACTOR].tenant();
-        let sql = "update collection set embedding_model = $2 where tenant_id = $1";
-        self.admin.execute(sql, &[&tenant.uuid(), &MODEL]).await.unwrap();
-        for name in ["first.txt", "again.txt"] {
-            let id = self.upload(name, b"The wren of the scene thinks for a while.").await;
-            if let Ok(id) = id.parse() {
-                let _ = self.files.ingest.document(tenant, id).await;
-            }
-        }
-        self.take_events().await;
-        self.post("/api/search", json!({ "query": "wren" })).await;
-        self.admin.execute(sql, &[&tenant.uuid(), &"hash-384"]).await.unwrap();
     }
 
     async fn chat(&mut self) {

@@ -17,6 +17,7 @@ pub const TABLES: &[&str] = &[
     "idempotency",
     "ingest_event",
     "message",
+    "model_migration",
     "posting",
     "provider_key",
     "rate_bucket",

@@ -76,6 +76,7 @@ async fn the_control_functions_are_for_docent_alone() {
     admit {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     due_deliveries {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     due_hints {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
+    due_migrations {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     forget_addresses {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     session_subject {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}
     stuck_documents {docent_control=X/docent_control,docent_app=X/docent_control,docent_operator=X/docent_control}

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod collections;
+pub mod migration;
 pub mod source;
 pub mod versions;
 

@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod pull;
+pub mod reembed;
 pub mod sweep;
 
 use tokio_postgres::Row;
@@ -172,10 +173,12 @@ async fn clear(tx: &TenantTx, document: Uuid, revision: i32) -> Result<()> {
     Ok(())
 }
 
-/// Shows the new revision to readers, and only a whole one. False: fenced, or not whole.
+/// Shows the new revision to readers, and only a whole one. False: fenced, not whole, or of a model that its collection
+/// has given up meanwhile.
 pub async fn swap(tx: &TenantTx, lease: &Lease) -> Result<bool> {
     let (chunks, length) = lease.current;
-    let params: &[&dyn Param] = &[&lease.document, &lease.epoch, &lease.head.etag, &chunks, &length];
+    let params: &[&dyn Param] =
+        &[&lease.document, &lease.epoch, &lease.head.etag, &chunks, &length, &lease.embedding_model];
     Ok(tx.execute(include_str!("swap.sql"), params).await? > 0)
 }
 

@@ -1,0 +1,183 @@
+//! What a migration to another embedding model reads and writes. Each batch carries the owner of the lease: whoever was
+//! overtaken, or whose migration ended, stores nothing.
+
+use pgvector::Vector;
+use uuid::Uuid;
+
+use crate::auth::TenantId;
+use crate::db::{Param, TenantTx};
+use crate::error::{Error, Result};
+use crate::ingest::batch::{Batch, Input};
+
+/// The right to work at a tenant's migration, until somebody takes it over.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub tenant: TenantId,
+    pub owner: Uuid,
+    pub seconds: i32,
+    pub from: String,
+    pub to: String,
+    pub finishing: bool,
+    pub rolled_back: bool,
+    /// Failures in a row.
+    pub attempts: i32,
+}
+
+/// A chunk that readers see and that lacks its vector of one model.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    pub document: Uuid,
+    revision: i32,
+    ordinal: i32,
+    input: String,
+}
+
+impl Input for Missing {
+    fn input(&self) -> &str {
+        &self.input
+    }
+}
+
+/// `None`: somebody is at it, it is not its time, or it ended.
+pub async fn lease(tx: &TenantTx, owner: Uuid, seconds: i32) -> Result<Option<Lease>> {
+    let sql = "update model_migration set lease_owner = $2, lease_until = now() + make_interval(secs => $3),
+                 total = (select coalesce(sum(d.current_chunks), 0) from document d
+                          join collection c on c.tenant_id = $1 and c.id = d.collection_id
+                          where d.tenant_id = $1 and d.deleted_at is null and c.embedding_model = from_model)
+               where tenant_id = $1 and state <> 'switched' and lease_until <= now()
+               returning from_model, to_model, state = 'finishing', rolled_back, attempts";
+    let row = tx.query_opt(sql, &[&owner, &f64::from(seconds)]).await?;
+    Ok(row.map(|row| Lease {
+        tenant: tx.tenant(),
+        owner,
+        seconds,
+        from: row.get(0),
+        to: row.get(1),
+        finishing: row.get(2),
+        rolled_back: row.get(3),
+        attempts: row.get(4),
+    }))
+}
+
+/// Says that the worker lives; false when the lease is no longer its own.
+pub async fn beat(tx: &TenantTx, lease: &Lease) -> Result<bool> {
+    let sql = "update model_migration set lease_until = now() + make_interval(secs => $3)
+               where tenant_id = $1 and lease_owner = $2 returning 1";
+    Ok(tx.execute(sql, &[&lease.owner, &f64::from(lease.seconds)]).await? > 0)
+}
+
+/// The first chunks of the collections that have the model `from`, in the order of their documents from `first` on, that
+/// lack their vector of `model`. Document by document, so that what was done already is not read again and again.
+pub async fn missing(tx: &TenantTx, from: &str, model: &str, first: Uuid, most: usize) -> Result<Vec<Missing>> {
+    let sql = "select d.id, d.current_revision, c.ordinal, d.title, c.heading_path, c.text
+               from (
+                 select d.id, d.current_revision, d.title from document d
+                 join collection k on k.tenant_id = $1 and k.id = d.collection_id and k.embedding_model = $2
+                 where d.tenant_id = $1 and d.id >= $4 and d.deleted_at is null and d.current_revision is not null
+                 order by d.id
+               ) d
+               cross join lateral (
+                 select c.ordinal, c.heading_path, c.text from chunk c
+                 where c.tenant_id = $1 and c.document_id = d.id and c.revision = d.current_revision
+                   and not exists (
+                     select 1 from embedding e
+                     where e.tenant_id = $1 and e.model = $3 and e.document_id = c.document_id
+                       and e.revision = c.revision and e.ordinal = c.ordinal)
+                 order by c.ordinal
+               ) c
+               limit $5";
+    let most = i64::try_from(most).map_err(Error::internal)?;
+    let rows = tx.query(sql, &[&from, &model, &first, &most]).await?;
+    let missing = rows.iter().map(|row| {
+        let (title, headings, text): (Option<String>, Vec<String>, String) = (row.get(3), row.get(4), row.get(5));
+        let input = docent_text::embed_input(title.as_deref(), &headings, &text);
+        Missing { document: row.get(0), revision: row.get(1), ordinal: row.get(2), input }
+    });
+    Ok(missing.collect())
+}
+
+/// Stores vectors of chunks that readers still see. False: fenced.
+pub async fn store(tx: &TenantTx, lease: &Lease, model: &str, batch: &Batch<Missing>) -> Result<bool> {
+    let sql =
+        "update model_migration set done = done + $3, lease_until = now() + make_interval(secs => $4), attempts = 0,
+                 filled_at = null, error_code = null, error_detail = null, error_hint = null, updated_at = now()
+               where tenant_id = $1 and lease_owner = $2 returning 1";
+    let count = i64::try_from(batch.rows.len()).map_err(Error::internal)?;
+    if tx.execute(sql, &[&lease.owner, &count, &f64::from(lease.seconds)]).await? == 0 {
+        return Ok(false);
+    }
+    let sql = "insert into embedding (tenant_id, model, document_id, revision, ordinal, vector)
+               select $1, $2, o.document, o.revision, o.ordinal, o.vector
+               from unnest($3, $4, $5, $6) as o (document, revision, ordinal, vector)
+               join document d on d.tenant_id = $1 and d.id = o.document and d.current_revision = o.revision
+                              and d.deleted_at is null
+               on conflict do nothing";
+    let documents: Vec<Uuid> = batch.rows.iter().map(|row| row.document).collect();
+    let revisions: Vec<i32> = batch.rows.iter().map(|row| row.revision).collect();
+    let ordinals: Vec<i32> = batch.rows.iter().map(|row| row.ordinal).collect();
+    let vectors: Vec<&Vector> = batch.vectors().collect();
+    let params: &[&dyn Param] = &[&model, &documents, &revisions, &ordinals, &vectors];
+    tx.execute(sql, params).await?;
+    remember(tx, model, batch).await?;
+    Ok(true)
+}
+
+async fn remember(tx: &TenantTx, model: &str, batch: &Batch<Missing>) -> Result<()> {
+    if model == docent_text::hash::MODEL || batch.fresh.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into embedding_cache (tenant_id, model, input_hash, vector)
+               select $1, $2, h.input_hash, h.vector from unnest($3, $4) as h (input_hash, vector)
+               on conflict do nothing";
+    let vectors: Vec<&Vector> = batch.vectors().collect();
+    let fresh = batch.fresh.iter().filter_map(|(hash, place)| Some((hash.clone(), *vectors.get(*place)?)));
+    let (hashes, vectors): (Vec<Vec<u8>>, Vec<&Vector>) = fresh.unzip();
+    tx.execute(sql, &[&model, &hashes, &vectors]).await.map(|_| ())
+}
+
+/// A pass over the whole library found nothing to do; the next one looks for what came meanwhile.
+pub async fn filled(tx: &TenantTx, lease: &Lease, pause: i32) -> Result<()> {
+    let sql = "update model_migration set done = total, filled_at = coalesce(filled_at, now()), lease_owner = null,
+                 lease_until = now() + make_interval(secs => $3), attempts = 0, rolled_back = false,
+                 error_code = null, error_detail = null, error_hint = null, updated_at = now()
+               where tenant_id = $1 and lease_owner = $2";
+    tx.execute(sql, &[&lease.owner, &f64::from(pause)]).await.map(|_| ())
+}
+
+/// Gives the lease back, not to be taken before `seconds` are over; an error is shown until the next batch.
+pub async fn pause(tx: &TenantTx, lease: &Lease, seconds: i32, error: Option<&Error>) -> Result<()> {
+    let sql = "update model_migration set lease_owner = null, lease_until = now() + make_interval(secs => $3),
+                 attempts = attempts + case when $4::text is null then 0 else 1 end,
+                 error_code = coalesce($4, error_code), error_detail = coalesce($5, error_detail),
+                 error_hint = coalesce($6, error_hint), updated_at = now()
+               where tenant_id = $1 and lease_owner = $2";
+    let code = error.map(Error::code);
+    let (detail, hint) = (error.map(|error| error.detail.as_ref()), error.map(|error| error.hint.as_ref()));
+    tx.execute(sql, &[&lease.owner, &f64::from(seconds), &code, &detail, &hint]).await.map(|_| ())
+}
+
+/// Deletes some of the vectors of the two models that no reader and no worker wants; gives how many. `None`: fenced.
+pub async fn discard(tx: &TenantTx, lease: &Lease, most: i64) -> Result<Option<usize>> {
+    if !beat(tx, lease).await? {
+        return Ok(None);
+    }
+    // A document on its way into another collection is being built for that one's model.
+    let sql = "delete from embedding e using (
+                 select v.document_id, v.revision, v.ordinal, v.model from embedding v
+                 join document d on d.tenant_id = $1 and d.id = v.document_id
+                 join collection c on c.tenant_id = $1 and c.id = d.collection_id
+                 left join collection n on n.tenant_id = $1 and n.id = d.moving_to
+                 where v.tenant_id = $1 and v.model in ($2, $3) and v.model <> c.embedding_model
+                   and v.model is distinct from n.embedding_model
+                 limit $4
+               ) gone
+               where e.tenant_id = $1 and e.model = gone.model and e.document_id = gone.document_id
+                 and e.revision = gone.revision and e.ordinal = gone.ordinal returning 1";
+    tx.execute(sql, &[&lease.from, &lease.to, &most]).await.map(Some)
+}
+
+pub async fn end(tx: &TenantTx, lease: &Lease) -> Result<()> {
+    tx.execute("delete from model_migration where tenant_id = $1 and lease_owner = $2", &[&lease.owner])
+        .await
+        .map(|_| ())
+}
