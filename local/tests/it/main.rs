@@ -18,6 +18,7 @@ mod minilm;
 mod postgres;
 #[cfg(test)]
 mod reembed;
+#[cfg(test)]
 mod reindex;
 
 /// Says which check could not run and what it needs, past the test runner, which swallows what a passing test prints.

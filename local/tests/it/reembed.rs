@@ -12,6 +12,7 @@ use crate::keys::docent;
 use crate::postgres::{directory, options, started};
 
 /// Vectors that know two words.
+#[expect(clippy::disallowed_methods, reason = "a test's own runtime outlives what it spawns")]
 async fn model() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());

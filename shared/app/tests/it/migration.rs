@@ -97,23 +97,53 @@ fn angle(one: [f64; 3], other: [f64; 3]) -> f64 {
     dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
 }
 
+/// Three that ask without end.
+struct Readers {
+    running: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    over: tokio::sync::mpsc::Receiver<BTreeSet<String>>,
+}
+
+const READERS: usize = 3;
+
+impl Readers {
+    fn of(client: &Client) -> Readers {
+        let (running, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let (ended, over) = tokio::sync::mpsc::channel(READERS);
+        for _ in 0..READERS {
+            let (client, running, asked, ended) = (client.clone(), running.clone(), asked.clone(), ended.clone());
+            spawn(async move {
+                let mut seen = BTreeSet::new();
+                while running.load(Ordering::Relaxed) {
+                    seen.insert(ask(&client, false).await);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+                ended.send(seen).await.unwrap();
+            });
+        }
+        Readers { running, asked, over }
+    }
+
+    /// The models that answered; and in how many queries, none of which failed.
+    async fn end(mut self) -> (BTreeSet<String>, usize) {
+        let before = self.asked.load(Ordering::Relaxed);
+        while self.asked.load(Ordering::Relaxed) < before + READERS {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.running.store(false, Ordering::Relaxed);
+        let mut seen = BTreeSet::new();
+        for _ in 0..READERS {
+            // A reader that failed sends nothing.
+            seen.extend(self.over.recv().await.expect("every reader was answered to the end"));
+        }
+        (seen, self.asked.load(Ordering::Relaxed))
+    }
+}
+
 #[tokio::test]
 async fn readers_go_on_while_a_library_moves_there_and_back() {
     let mut library = Library::new(|_| None).await;
-    let (running, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
-    let (over, finished) = tokio::sync::mpsc::channel::<BTreeSet<String>>(3);
-    let mut finished = finished;
-    for _ in 0..3 {
-        let (client, running, asked, over) = (library.client.clone(), running.clone(), asked.clone(), over.clone());
-        spawn(async move {
-            let mut seen = BTreeSet::new();
-            while running.load(Ordering::Relaxed) {
-                seen.insert(ask(&client, false).await);
-                asked.fetch_add(1, Ordering::Relaxed);
-            }
-            over.send(seen).await.unwrap();
-        });
-    }
+    let readers = Readers::of(&library.client);
     library.begin("acme/b").await;
     let early = library.client.post(&format!("{PATH}/switch"), json!({})).await;
     assert_eq!((early.status.as_u16(), early.code().as_str()), (409, "conflict"), "{}", early.text());
@@ -148,28 +178,15 @@ async fn readers_go_on_while_a_library_moves_there_and_back() {
     library.post("/switch").await;
     assert_eq!(ask(&library.client, false).await, "acme/b");
 
-    let before = asked.load(Ordering::Relaxed);
     assert_eq!(library.client.send("DELETE", PATH, None, &[]).await.status, 202);
     assert_eq!(library.client.post(&format!("{PATH}/rollback"), json!({})).await.status, 409);
     library.work().await;
     assert_eq!((library.vectors("acme/a").await, library.vectors("acme/b").await), (0, library.chunks().await));
     assert_eq!(library.state().await, Value::Null);
     assert_eq!(ask(&library.client, false).await, "acme/b");
-    while asked.load(Ordering::Relaxed) < before + 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    running.store(false, Ordering::Relaxed);
-    drop(over);
-    let mut seen = BTreeSet::new();
-    for _ in 0..3 {
-        // A reader that failed sends nothing.
-        seen.extend(finished.recv().await.expect("every reader was answered to the end"));
-    }
+    let (seen, asked) = readers.end().await;
     assert_eq!(seen.len(), 2, "both models were asked: {seen:?}");
-    println!(
-        "{} queries while a library moved there, back and there again, none failed",
-        asked.load(Ordering::Relaxed)
-    );
+    println!("{asked} queries while a library moved there, back and there again, none failed");
 }
 
 #[tokio::test]
