@@ -3,6 +3,7 @@
 mod answer;
 mod citations;
 mod extractive;
+mod gaps;
 mod prompt;
 mod request;
 mod routes;

@@ -4,17 +4,19 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::future::join;
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::gaps::{DEFAULT_DAYS, Gap, MOST_QUESTIONS, gaps};
 use super::request::Body;
 use super::{answer, store};
-use crate::App;
 use crate::auth::{Chat, Credential, May, Read};
 use crate::error::{Error, Result};
-use crate::http::{Json, Path, RequestId, sse};
+use crate::http::{Json, Path, Query, RequestId, sse};
+use crate::{App, bots};
 
 /// What the chat function serves.
 pub fn router<S>() -> Router<S>
@@ -34,6 +36,7 @@ where
     Router::new()
         .route("/api/conversations", get(list_conversations))
         .route("/api/conversations/{id}", get(read_conversation))
+        .route("/api/bots/{id}/gaps", get(list_gaps))
 }
 
 async fn create_answer(
@@ -91,6 +94,57 @@ struct MessageWire {
     state: String,
     error_code: Option<String>,
     created_at: jiff::Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SinceWire {
+    since: Option<jiff::Timestamp>,
+}
+
+#[derive(Serialize)]
+struct GapsWire {
+    gaps: Vec<GapWire>,
+    /// How many refused questions the gaps are made of.
+    questions: usize,
+    /// There were more than one report looks at: narrow it by `since`.
+    truncated: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GapWire {
+    question: String,
+    asked: usize,
+    first_asked_at: jiff::Timestamp,
+    last_asked_at: jiff::Timestamp,
+    examples: Vec<String>,
+}
+
+/// What a bot had no answer to, for those who keep its documents.
+async fn list_gaps(
+    State(app): State<App>,
+    caller: May<Read>,
+    Path(bot): Path<Uuid>,
+    Query(wire): Query<SinceWire>,
+) -> Result<Json<GapsWire>> {
+    let since = wire.since.unwrap_or(app.clock.now() - jiff::SignedDuration::from_hours(24 * DEFAULT_DAYS));
+    let tx = app.db.tenant(caller.tenant).await?;
+    let most = i64::try_from(MOST_QUESTIONS).unwrap_or(i64::MAX).saturating_add(1);
+    let (found, refused) =
+        tx.finish(async { Ok(join(bots::find(&tx, Some(bot)), store::refused(&tx, bot, since, most)).await) }).await?;
+    found?.ok_or_else(|| Error::not_found("bot"))?;
+    let mut refused = refused?;
+    let truncated = refused.len() > MOST_QUESTIONS;
+    refused.truncate(MOST_QUESTIONS);
+    let wire = |gap: Gap| GapWire {
+        question: gap.question,
+        asked: gap.asked,
+        first_asked_at: gap.first,
+        last_asked_at: gap.last,
+        examples: gap.examples,
+    };
+    Ok(Json(GapsWire { gaps: gaps(&refused).into_iter().map(wire).collect(), questions: refused.len(), truncated }))
 }
 
 async fn list_conversations(State(app): State<App>, caller: May<Read>) -> Result<Json<ConversationsWire>> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::gaps::Refused;
 use crate::db::TenantTx;
 use crate::error::Result;
 
@@ -167,4 +168,19 @@ pub async fn messages(tx: &TenantTx, thread: Thread<'_>, limit: i64) -> Result<V
         state: row.get(7),
     };
     Ok(tx.query(sql, &[&thread.client_id, &limit, &thread.owner]).await?.iter().map(read).collect())
+}
+
+/// Questions that a bot had no answer to since then, the newest first.
+pub async fn refused(tx: &TenantTx, bot: Uuid, since: jiff::Timestamp, most: i64) -> Result<Vec<Refused>> {
+    let sql = "select asked.text, m.created_at from message m
+               join conversation c on c.tenant_id = $1 and c.id = m.conversation_id
+               cross join lateral (
+                 select u.text from message u
+                 where u.tenant_id = $1 and u.conversation_id = m.conversation_id and u.role = 'user' and u.id < m.id
+                 order by u.id desc limit 1
+               ) asked
+               where m.tenant_id = $1 and m.state = 'refused' and m.created_at >= $3 and c.bot_id = $2 and c.deleted_at is null
+               order by m.created_at desc, m.id desc limit $4";
+    let rows = tx.query(sql, &[&bot, &since, &most]).await?;
+    Ok(rows.iter().map(|row| Refused { question: row.get(0), at: row.get(1) }).collect())
 }

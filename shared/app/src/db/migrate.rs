@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0010_fairness",
     "0012_dense",
     "0013_model_migration",
+    "0014_gaps",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -128,3 +128,34 @@ async fn bad_questions_are_http_errors() {
         "unauthorized"
     );
 }
+
+#[tokio::test]
+async fn what_a_bot_had_no_answer_to_is_told_to_its_keeper() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    world.ready(&client, "moon.md", MOON.as_bytes()).await;
+    let bot = client.get("/api/bots").await.json()["bots"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/bots/{bot}/gaps");
+    assert_eq!(client.get(&path).await.json(), json!({ "gaps": [], "questions": 0, "truncated": false }));
+    for (talk, question) in [
+        ("c1", "Who painted the chapel ceiling in Rome?"),
+        ("c2", "At what mean distance does the Moon orbit?"),
+        ("c3", "Which recipe needs saffron?"),
+        ("c3", "the painted chapel ceiling, Rome"),
+    ] {
+        assert_eq!(client.ask(talk, question).await.status, 200);
+    }
+    let told = client.get(&path).await.json();
+    assert_eq!(told["questions"], 3, "{told}");
+    let first = &told["gaps"][0];
+    assert_eq!(
+        (&first["asked"], &first["question"]),
+        (&json!(2), &json!("the painted chapel ceiling, Rome")),
+        "{told}"
+    );
+    assert_eq!(first["examples"], json!(["Who painted the chapel ceiling in Rome?"]));
+    let later = client.get(&format!("{path}?since=2100-01-01T00:00:00Z")).await.json();
+    assert_eq!(later["questions"], 0);
+    assert_eq!(client.get(&format!("{path}?since=yesterday")).await.code(), "invalid_request");
+    assert_eq!(world.tenant_b.get(&path).await.code(), "not_found");
+}

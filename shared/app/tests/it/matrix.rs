@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/bots/{id}", For::Read),
     ("PATCH", "/api/bots/{id}", For::Write),
     ("DELETE", "/api/bots/{id}", For::Write),
+    ("GET", "/api/bots/{id}/gaps", For::Read),
     ("POST", "/api/chat", For::Chat),
     ("GET", "/api/chat/{id}/stream", For::Chat),
     ("GET", "/api/collections", For::Read),

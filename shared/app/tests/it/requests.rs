@@ -31,6 +31,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/bots/{id}"),
     ("PATCH", "/api/bots/{id}"),
     ("DELETE", "/api/bots/{id}"),
+    ("GET", "/api/bots/{id}/gaps"),
     ("GET", "/api/usage"),
     ("GET", "/api/usage/caps"),
     ("PUT", "/api/usage/caps"),

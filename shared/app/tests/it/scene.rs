@@ -305,6 +305,9 @@ impl Scene {
             self.post("/api/chat", json!({ "id": id, "messages": [message], "trigger": trigger })).await;
         }
         self.get("/api/conversations").await;
+        for bot in [self.passive().bots[0].to_string(), text(&self.get("/api/bots").await["bots"][0], "id")] {
+            self.get(&format!("/api/bots/{bot}/gaps")).await;
+        }
         for tenant in [PASSIVE, ACTOR] {
             self.get(&format!("/api/conversations/talk-{}", handle(tenant))).await;
             self.get(&format!("/api/chat/talk-{}/stream", handle(tenant))).await;
