@@ -1,6 +1,8 @@
 //! What holds for every document, asserted after each attack: chunks are slices, spans are ordered, budgets are kept.
 #![forbid(unsafe_code)]
 
+pub mod answers;
+
 use std::io::{Cursor, Write};
 
 use docent_text::{

@@ -6,7 +6,7 @@ use docent::App;
 use docent::auth::TenantId;
 use docent::bots::Bot;
 use docent::db::Param;
-use docent::embedder::Embedder;
+use docent::embedder::{Embedder, Inputs};
 use docent::usage::Spender;
 use docent_text::{Analyzer, Budget, ChunkOptions};
 use indicatif::ProgressBar;
@@ -98,7 +98,8 @@ async fn store(app: &App, tenant: TenantId, shelf: &Shelf<'_>, documents: &[Docu
     let by = Spender::documents(tenant);
     let mut vectors = Vec::new();
     for inputs in rows.inputs.chunks(AT_ONCE) {
-        vectors.extend(shelf.embedder.embed_metered(app, by.clone(), false, inputs.to_vec()).await?.0);
+        vectors
+            .extend(shelf.embedder.embed_metered(app, by.clone(), false, Inputs::Documents(inputs.to_vec())).await?.0);
     }
     let vectors: Vec<Vector> = vectors.into_iter().map(Vector::from).collect();
     let vectors: Vec<&Vector> = vectors.iter().collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use docent_llm::{EmbedLimits, Endpoint, ErrorKind, LocalModel, Pace, Transport};
+use docent_llm::{EmbedLimits, EmbedRequest, Endpoint, ErrorKind, InputType, LocalModel, Pace, Transport};
 use docent_text::{Analyzer, hash};
 
 use crate::App;
@@ -31,6 +31,21 @@ enum Model {
         paid_by: PaidBy,
         pace: Option<Pace>,
     },
+}
+
+/// What is embedded. Many models give a question another vector than a passage that says the same.
+pub enum Inputs {
+    Documents(Vec<String>),
+    Question(String),
+}
+
+impl Inputs {
+    fn texts(self) -> (InputType, Vec<String>) {
+        match self {
+            Inputs::Documents(texts) => (InputType::Document, texts),
+            Inputs::Question(text) => (InputType::Query, vec![text]),
+        }
+    }
 }
 
 /// What a model of this process takes at once: a lexical hash costs nothing, and a batch is what one transaction
@@ -93,18 +108,17 @@ impl Embedder {
     }
 
     /// One unit vector per input, in order, with the tokens that a provider bills for it.
-    async fn embed(&self, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
+    async fn embed(&self, input_type: InputType, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
         match &self.model {
             Model::Hash => {
-                let question = inputs.len() == 1;
                 let work = move || {
                     let mut analyzer = Analyzer::default();
                     inputs.iter().map(|input| hash::embed_with(&mut analyzer, input)).collect()
                 };
                 // A question is done before a thread is found for it.
-                match question {
-                    true => Ok((work(), 0)),
-                    false => Ok((tokio::task::spawn_blocking(work).await.map_err(Error::internal)?, 0)),
+                match input_type {
+                    InputType::Query => Ok((work(), 0)),
+                    InputType::Document => Ok((tokio::task::spawn_blocking(work).await.map_err(Error::internal)?, 0)),
                 }
             }
             Model::Local(local) => {
@@ -114,7 +128,8 @@ impl Embedder {
                 Ok((work.await.map_err(Error::internal)??, 0))
             }
             Model::Provider { transport, endpoint, model, .. } => {
-                let embeddings = transport.embed(endpoint, model, &inputs).await?;
+                let request = EmbedRequest { model, inputs: &inputs, input_type };
+                let embeddings = transport.embed(endpoint, &request).await?;
                 Ok((embeddings.vectors, embeddings.input_tokens))
             }
         }
@@ -127,17 +142,18 @@ impl Embedder {
         app: &App,
         by: Spender,
         reserve: bool,
-        inputs: Vec<String>,
+        inputs: Inputs,
     ) -> Result<(Vec<Vec<f32>>, Option<Bill>)> {
+        let (input_type, inputs) = inputs.texts();
         let (tenant, sent) = (by.tenant, inputs.iter().map(String::len).sum());
         let Some(spending) = self.spending(app, by, &inputs, sent) else {
-            return Ok((self.embed(inputs).await?.0, None));
+            return Ok((self.embed(input_type, inputs).await?.0, None));
         };
         if reserve {
             let tx = app.db.tenant(tenant).await?;
             tx.finish(spending.reserve(&tx)).await?;
         }
-        match self.embed(inputs).await {
+        match self.embed(input_type, inputs).await {
             Ok((vectors, tokens)) => {
                 let used = Used::counted(tokens, 0, sent, 0);
                 Ok((vectors, Some(Bill { spending, used, reserved: reserve })))

@@ -1,11 +1,18 @@
 //! From bytes to events: a framing cuts the bytes, a dialect reads each frame.
 
-use crate::{Error, Event, ndjson, sse};
+use std::fmt;
+
+use crate::{Error, ErrorKind, Event, ndjson, sse};
 
 /// How one dialect reads the frames of one answer. Pure: the state of the answer is all it holds.
 pub(crate) trait FrameDecoder: Send {
     /// Appends what this frame says. `Event::Finish` only when the full end marker was read.
     fn frame(&mut self, frame: &str, events: &mut Vec<Event>) -> Result<(), Error>;
+
+    /// What the clean end of the body means: a broken answer, unless the provider has no other end marker.
+    fn end(&mut self, _events: &mut Vec<Event>) -> Result<(), Error> {
+        Err(ErrorKind::Truncated.into())
+    }
 }
 
 /// How the provider separates frames.
@@ -23,6 +30,14 @@ impl Framing {
         }
     }
 
+    /// Whether no frame is half read.
+    fn is_at_rest(&self) -> bool {
+        match self {
+            Self::Sse(decoder) => decoder.is_at_rest(),
+            Self::Lines(decoder) => decoder.is_at_rest(),
+        }
+    }
+
     fn push(&mut self, bytes: &[u8], frames: &mut Vec<String>) -> Result<(), Error> {
         match self {
             Self::Lines(decoder) => decoder.push(bytes, frames),
@@ -36,8 +51,8 @@ impl Framing {
     }
 }
 
-/// One answer on its way in.
-pub(crate) struct AnswerDecoder {
+/// One answer on its way in. Pure: any way to cut the same bytes gives the same events.
+pub struct AnswerDecoder {
     pub(crate) framing: Framing,
     pub(crate) frames: Box<dyn FrameDecoder>,
 }
@@ -45,7 +60,7 @@ pub(crate) struct AnswerDecoder {
 impl AnswerDecoder {
     /// Appends the events of these bytes. On an error the events before it are still appended, so that the
     /// network's way of cutting packets never decides which words are shown.
-    pub(crate) fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Error> {
+    pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Error> {
         let mut frames = Vec::new();
         let outcome = self.framing.push(bytes, &mut frames);
         for frame in frames {
@@ -55,6 +70,20 @@ impl AnswerDecoder {
             }
         }
         outcome
+    }
+
+    /// To be called when the body ended as its transport says it must, and no `Event::Finish` came.
+    pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
+        if !self.framing.is_at_rest() {
+            return Err(ErrorKind::Truncated.into());
+        }
+        self.frames.end(events)
+    }
+}
+
+impl fmt::Debug for AnswerDecoder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AnswerDecoder")
     }
 }
 

@@ -6,9 +6,13 @@ use url::Url;
 
 use crate::decode::AnswerDecoder;
 use crate::embed::EmbedLimits;
-use crate::{ChatRequest, Dialect, Embeddings, Endpoint, Error, ErrorKind, ollama, openai};
+use crate::{
+    ChatRequest, Dialect, EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, anthropic, cohere, gemini, ollama,
+    openai,
+};
 
 /// One HTTP request as data. A body makes it a POST.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) url: Url,
     /// Name and whole value of the header that carries the key.
@@ -67,38 +71,51 @@ pub(crate) fn versioned(base: &Url, version: &str, segments: &[&str]) -> Result<
 }
 
 impl Dialect {
+    /// A decoder for one answer's bytes, for those who have them already; [`crate::Transport::chat`] brings its own.
+    pub fn answer(self) -> AnswerDecoder {
+        match self {
+            Self::OpenAi | Self::Cohere => openai::answer(),
+            Self::Ollama => ollama::answer(),
+            Self::Anthropic => anthropic::answer(),
+            Self::Gemini => gemini::answer(),
+        }
+    }
+
     pub(crate) fn chat(self, endpoint: &Endpoint, request: &ChatRequest) -> Result<Call, Error> {
         match self {
             Self::OpenAi => openai::chat(endpoint, request),
             Self::Ollama => ollama::chat(endpoint, request),
+            Self::Anthropic => anthropic::chat(endpoint, request),
+            Self::Gemini => gemini::chat(endpoint, request),
+            Self::Cohere => cohere::chat(endpoint, request),
         }
     }
 
-    pub(crate) fn answer(self) -> AnswerDecoder {
+    pub(crate) fn embed(self, endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<Call, Error> {
         match self {
-            Self::OpenAi => openai::answer(),
-            Self::Ollama => ollama::answer(),
-        }
-    }
-
-    pub(crate) fn embed(self, endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Call, Error> {
-        match self {
-            Self::OpenAi => openai::embed(endpoint, model, inputs),
-            Self::Ollama => ollama::embed(endpoint, model, inputs),
+            Self::OpenAi => openai::embed(endpoint, request),
+            Self::Ollama => ollama::embed(endpoint, request),
+            Self::Anthropic => Err(Error::new(ErrorKind::Rejected, "Anthropic has no embedding models.")),
+            Self::Gemini => gemini::embed(endpoint, request),
+            Self::Cohere => cohere::embed(endpoint, request),
         }
     }
 
     pub(crate) fn embeddings(self, body: &[u8]) -> Result<Embeddings, Error> {
         match self {
-            Self::OpenAi => openai::embeddings(body),
+            Self::OpenAi | Self::Anthropic => openai::embeddings(body),
             Self::Ollama => ollama::embeddings(body),
+            Self::Gemini => gemini::embeddings(body),
+            Self::Cohere => cohere::embeddings(body),
         }
     }
 
     pub(crate) fn embed_limits(self, endpoint: &Endpoint) -> EmbedLimits {
         match self {
-            Self::OpenAi => openai::embed_limits(endpoint),
+            Self::OpenAi | Self::Anthropic => openai::embed_limits(endpoint),
             Self::Ollama => ollama::EMBED,
+            Self::Gemini => gemini::EMBED,
+            Self::Cohere => cohere::EMBED,
         }
     }
 
@@ -106,20 +123,28 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::list(endpoint),
             Self::Ollama => ollama::list(endpoint),
+            Self::Anthropic => anthropic::list(endpoint),
+            Self::Gemini => gemini::list(endpoint),
+            Self::Cohere => cohere::list(endpoint),
         }
     }
 
     pub(crate) fn models(self, body: &[u8]) -> Result<Vec<String>, Error> {
         match self {
-            Self::OpenAi => openai::models(body),
+            // Anthropic's list has OpenAI's form.
+            Self::OpenAi | Self::Anthropic => openai::models(body),
             Self::Ollama => ollama::models(body),
+            Self::Gemini => gemini::models(body),
+            Self::Cohere => cohere::models(body),
         }
     }
 
     pub(crate) fn named(self) -> fn(&[u8]) -> Option<ErrorKind> {
         match self {
-            Self::OpenAi => openai::named,
+            Self::OpenAi | Self::Cohere => openai::named,
             Self::Ollama => ollama::named,
+            Self::Anthropic => anthropic::named,
+            Self::Gemini => gemini::named,
         }
     }
 }

@@ -2,6 +2,24 @@
 
 use crate::Error;
 
+/// What is asked of an embedding model.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbedRequest<'r> {
+    pub model: &'r str,
+    pub inputs: &'r [String],
+    pub input_type: InputType,
+}
+
+/// What a text is for. Many models give a question another vector than a passage that says the same; those that know
+/// no difference are not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputType {
+    /// Stored, to be found.
+    Document,
+    /// Asked, to find.
+    Query,
+}
+
 /// What a provider takes of one model in one request, and how fast it lets a new account ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbedLimits {

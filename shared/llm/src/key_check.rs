@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::{Call, join, versioned, without};
-use crate::{Endpoint, Error, ErrorKind, KeyStatus, anthropic, gemini};
+use crate::dialect::{Call, versioned};
+use crate::{Endpoint, Error, ErrorKind, KeyStatus, anthropic, cohere, gemini};
 
 /// The question that tells a good key from a bad one. It belongs to the provider, not to its dialect: several that
 /// chat like OpenAI answer `GET /models` for any key, or for none.
@@ -37,7 +37,7 @@ impl KeyCheck {
             Self::Models => endpoint.dialect.list(endpoint),
             Self::Anthropic => anthropic::check(endpoint),
             Self::Gemini => gemini::check(endpoint),
-            Self::Cohere => cohere(endpoint),
+            Self::Cohere => cohere::check(endpoint),
             Self::OpenRouter => Ok(Call::get(v1(&["key"])?, endpoint)),
             Self::Voyage => Call::post(v1(&["embeddings"])?, endpoint, &json!({"model": VOYAGE_MODEL, "input": ["a"]})),
             Self::XAi => Ok(Call::get(v1(&["api-key"])?, endpoint)),
@@ -62,12 +62,4 @@ impl KeyCheck {
             _ => Err(Error::protocol("The answer is JSON, but not that of the provider's API.")),
         }
     }
-}
-
-/// Chat and embeddings are spoken below `/compatibility/v1`, the list of models is not.
-fn cohere(endpoint: &Endpoint) -> Result<Call, Error> {
-    let root = without(&endpoint.base_url, &["/compatibility/v1", "/v1", "/v2"]);
-    let mut url = join(&root, &["v1", "models"])?;
-    url.set_query(Some("page_size=1"));
-    Ok(Call { named: |_| None, ..Call::get(url, endpoint) })
 }

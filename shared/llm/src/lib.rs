@@ -1,10 +1,13 @@
 //! Provider dialects: pure requests, pure decoders and one transport. No axum, no database, no tenant.
 //!
-//! A dialect is one file of pure functions (`openai.rs`, `ollama.rs`) that builds a `Call` and decodes frames;
-//! `dialect.rs` picks it, `key_check.rs` asks about keys, `transport.rs` is the only place that does I/O.
+//! A dialect is one file of pure functions (`openai.rs`, `ollama.rs`, `anthropic.rs`, `gemini.rs`, `cohere.rs`) that
+//! builds a `Call` and decodes frames; `dialect.rs` picks it, `key_check.rs` asks about keys, `retry.rs` and `breaker.rs`
+//! say when to ask again, `transport.rs` is the only place that does I/O.
 
 pub mod address;
 mod anthropic;
+mod breaker;
+mod cohere;
 mod decode;
 mod dialect;
 mod embed;
@@ -17,10 +20,12 @@ mod ndjson;
 mod ollama;
 mod openai;
 mod rerank;
+mod retry;
 pub mod sse;
 mod status;
 mod stream;
 mod transport;
+mod turns;
 mod vendor;
 
 use std::fmt;
@@ -28,7 +33,8 @@ use std::fmt;
 pub use secrecy::SecretString;
 pub use url::Url;
 
-pub use embed::{EmbedLimits, MARGIN, Pace, likely_tokens};
+pub use decode::AnswerDecoder;
+pub use embed::{EmbedLimits, EmbedRequest, InputType, MARGIN, Pace, likely_tokens};
 pub use error::{Error, ErrorKind};
 pub use fetch::Fetch;
 pub use key_check::KeyCheck;
@@ -45,6 +51,12 @@ pub enum Dialect {
     OpenAi,
     /// Ollama's own `/api`, which also runs models on this machine.
     Ollama,
+    /// Messages. There are no embeddings.
+    Anthropic,
+    /// `generateContent`, below `/v1beta`.
+    Gemini,
+    /// Chat as OpenAI below `/compatibility/v1`, embeddings of its own below `/v2`.
+    Cohere,
 }
 
 /// Where a provider answers and with which key.
@@ -96,6 +108,7 @@ pub struct ChatRequest {
     /// Empty means that no system message is sent.
     pub system: String,
     pub turns: Vec<Turn>,
+    /// None: as many as the provider's own default; Anthropic, which has none, is asked for 4,096.
     pub max_tokens: Option<u32>,
     /// Sent only when the tenant chose one: several models refuse the parameter.
     pub temperature: Option<f32>,

@@ -25,6 +25,10 @@ pub struct Limits {
     pub fetch_total: Duration,
     /// What `Transport::fetch` reads at most. A large identity provider publishes some 20 keys of 2 KiB each.
     pub fetch_body: usize,
+    /// How often an answer is asked for again when nothing of it has come yet; see `retry.rs` for when and how soon.
+    pub retries: u32,
+    /// Failures in a row after which a model is left alone for a while by one key; see `breaker.rs`. 0: never.
+    pub breaker_faults: u32,
     /// For a laptop: `localhost` over plain http and on any port, for Ollama. Never for many tenants.
     pub allow_loopback: bool,
 }
@@ -42,6 +46,8 @@ impl Default for Limits {
             check_total: Duration::from_secs(10),
             fetch_total: Duration::from_secs(5),
             fetch_body: 256 * 1024,
+            retries: 2,
+            breaker_faults: 5,
             allow_loopback: false,
         }
     }

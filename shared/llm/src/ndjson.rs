@@ -29,6 +29,11 @@ impl Decoder {
         }
         Ok(())
     }
+
+    /// Whether no line is open.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.line.is_empty()
+    }
 }
 
 #[cfg(test)]

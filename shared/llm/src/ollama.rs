@@ -7,7 +7,9 @@ use url::Url;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, join, without};
 use crate::embed::{EmbedLimits, estimate_tokens};
-use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, ndjson};
+use crate::{
+    ChatRequest, EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, ndjson,
+};
 
 /// A laptop computes these itself and answers only when all are done: small batches stay within the time limits. An
 /// input beyond its model's context is cut, not refused.
@@ -54,8 +56,8 @@ pub(crate) fn answer() -> AnswerDecoder {
     AnswerDecoder { framing: Framing::Lines(ndjson::Decoder::default()), frames: Box::new(Answer) }
 }
 
-pub(crate) fn embed(endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Call, Error> {
-    Call::post(url(endpoint, "embed")?, endpoint, &EmbedBody { model, input: inputs })
+pub(crate) fn embed(endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<Call, Error> {
+    Call::post(url(endpoint, "embed")?, endpoint, &EmbedBody { model: request.model, input: request.inputs })
 }
 
 pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {

@@ -1,6 +1,8 @@
 //! The OpenAI dialect: chat completions as server-sent events, embeddings, models.
 //! <https://platform.openai.com/docs/api-reference/chat-streaming>
 
+mod errors;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,12 @@ use url::Url;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, versioned};
 use crate::embed::EmbedLimits;
-use crate::{ChatRequest, Embeddings, Endpoint, Error, ErrorKind, Event, Role, StopReason, Usage, sse, status, vendor};
+use crate::{
+    ChatRequest, EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, Event, InputType, Role, StopReason, Usage, sse,
+    vendor,
+};
+
+pub(crate) use errors::{classify, named, speaks_of_size};
 
 pub(crate) fn chat(endpoint: &Endpoint, request: &ChatRequest) -> Result<Call, Error> {
     let vendor = vendor::of(endpoint);
@@ -38,9 +45,19 @@ pub(crate) fn answer() -> AnswerDecoder {
     AnswerDecoder { framing: Framing::Sse(sse::Decoder::default()), frames: Box::new(Answer::default()) }
 }
 
-pub(crate) fn embed(endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Call, Error> {
-    let encoding_format = if vendor::of(endpoint).base64_vectors { "base64" } else { "float" };
-    Call::post(url(endpoint, &["embeddings"])?, endpoint, &EmbedBody { model, input: inputs, encoding_format })
+pub(crate) fn embed(endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<Call, Error> {
+    let vendor = vendor::of(endpoint);
+    let input_type = match request.input_type {
+        InputType::Document => "document",
+        InputType::Query => "query",
+    };
+    let body = EmbedBody {
+        model: request.model,
+        input: request.inputs,
+        encoding_format: if vendor.base64_vectors { "base64" } else { "float" },
+        input_type: vendor.takes_input_type.then_some(input_type),
+    };
+    Call::post(url(endpoint, &["embeddings"])?, endpoint, &body)
 }
 
 pub(crate) fn embed_limits(endpoint: &Endpoint) -> EmbedLimits {
@@ -56,7 +73,9 @@ pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
         return Err(Error::protocol("The provider numbered its vectors wrongly."));
     }
     let vectors = data.into_iter().map(|item| item.embedding.into_numbers()).collect::<Result<_, _>>()?;
-    Ok(Embeddings { vectors, input_tokens: reply.usage.map_or(0, |usage| usage.prompt_tokens) })
+    // Voyage and Jina give the sum alone.
+    let tokens = reply.usage.map_or(0, |usage| usage.prompt_tokens.or(usage.total_tokens).unwrap_or_default());
+    Ok(Embeddings { vectors, input_tokens: tokens })
 }
 
 pub(crate) fn list(endpoint: &Endpoint) -> Result<Call, Error> {
@@ -66,83 +85,6 @@ pub(crate) fn list(endpoint: &Endpoint) -> Result<Call, Error> {
 pub(crate) fn models(body: &[u8]) -> Result<Vec<String>, Error> {
     let list: ModelList = parse(body)?;
     Ok(list.data.into_iter().map(|model| model.id).collect())
-}
-
-pub(crate) fn named(body: &[u8]) -> Option<ErrorKind> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let kind = match body.get("error") {
-        Some(Value::String(words)) => spoken(words),
-        Some(error) => classify(error),
-        None => None,
-    };
-    match kind {
-        None | Some(ErrorKind::Rejected | ErrorKind::RateLimited { .. }) if complains_of_size(&body) => {
-            Some(ErrorKind::TooLarge)
-        }
-        kind => kind,
-    }
-}
-
-/// That a request holds too much is told in words alone by most, and in four places.
-fn complains_of_size(body: &Value) -> bool {
-    // Gemini's copy wraps its error in a list.
-    let body = body.get(0).unwrap_or(body);
-    let error = &body["error"];
-    let places = [&body["message"], &body["detail"], error, &error["message"]];
-    places.into_iter().filter_map(Value::as_str).any(|words| {
-        let words = words.to_ascii_lowercase();
-        [
-            // OpenAI (twice, one of them with status 429), Mistral (twice), Voyage, Cohere, Gemini.
-            "tokens per request",
-            "request too large",
-            "too many tokens",
-            "too many inputs",
-            "max allowed tokens",
-            "must be at most",
-            "requests can be in one batch",
-            "too large",
-            "too long",
-        ]
-        .iter()
-        .any(|part| words.contains(part))
-    })
-}
-
-/// xAI answers 400 to a bad key and 403 or 429 to an empty account, and tells which in words alone.
-fn spoken(words: &str) -> Option<ErrorKind> {
-    if words.contains("Incorrect API key") || words.contains("Incorrect%20API%20key") {
-        return Some(ErrorKind::Auth);
-    }
-    ["any credits", "available credits", "spending limit"]
-        .iter()
-        .any(|part| words.contains(part))
-        .then_some(ErrorKind::Quota)
-}
-
-/// Reads an error object. Only its codes count: the message is for the provider's own customers.
-pub(crate) fn classify(error: &Value) -> Option<ErrorKind> {
-    ["code", "type"].iter().find_map(|field| match error.get(field)? {
-        // OpenRouter puts the upstream's HTTP status here.
-        Value::Number(number) => number.as_u64().and_then(|code| u16::try_from(code).ok()).map(status::kind),
-        Value::String(code) => match code.as_str() {
-            "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active" | "billing_error" => {
-                Some(ErrorKind::Quota)
-            }
-            // <https://platform.openai.com/docs/guides/error-codes>
-            "credit_balance_exhausted"
-            | "organization_spend_limit_exceeded"
-            | "organization_usage_limit_exceeded"
-            | "project_spend_limit_exceeded" => Some(ErrorKind::Quota),
-            "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited { retry_after: None }),
-            "invalid_api_key" | "authentication_error" | "account_deactivated" => Some(ErrorKind::Auth),
-            "permission_error" => Some(ErrorKind::Forbidden),
-            "server_error" | "overloaded_error" | "service_unavailable" => Some(ErrorKind::Unavailable),
-            "context_length_exceeded" | "max_tokens_per_request" => Some(ErrorKind::TooLarge),
-            "invalid_request_error" | "model_not_found" => Some(ErrorKind::Rejected),
-            _ => None,
-        },
-        _ => None,
-    })
 }
 
 fn url(endpoint: &Endpoint, segments: &[&str]) -> Result<Url, Error> {
@@ -229,6 +171,8 @@ struct EmbedBody<'a> {
     model: &'a str,
     input: &'a [String],
     encoding_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_type: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -263,7 +207,13 @@ struct Counts {
 #[derive(Deserialize)]
 struct EmbedReply {
     data: Vec<EmbedItem>,
-    usage: Option<Counts>,
+    usage: Option<EmbedCounts>,
+}
+
+#[derive(Deserialize)]
+struct EmbedCounts {
+    prompt_tokens: Option<u64>,
+    total_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::dialect::{Call, join, versioned, without};
-use crate::{Endpoint, Error, ErrorKind, KeyCheck};
+use crate::dialect::{Call, join, versioned};
+use crate::{Endpoint, Error, ErrorKind, KeyCheck, cohere};
 
 /// Passages of one request: Voyage's and Cohere's documented most.
 pub const MOST_PASSAGES: usize = 1000;
@@ -35,11 +35,7 @@ pub(crate) fn call(endpoint: &Endpoint, request: &RerankRequest<'_>) -> Result<C
     }
     let mut body = json!({ "model": model, "query": query, "documents": passages });
     let (url, most) = match endpoint.key_check {
-        // Its base is that of its copy of the OpenAI dialect, which has no rerankers.
-        KeyCheck::Cohere => {
-            let home = without(&endpoint.base_url, &["/compatibility/v1", "/v1", "/v2"]);
-            (join(&home, &["v2", "rerank"])?, "top_n")
-        }
+        KeyCheck::Cohere => (join(&cohere::home(endpoint), &["v2", "rerank"])?, "top_n"),
         KeyCheck::Voyage => (versioned(&endpoint.base_url, "v1", &["rerank"])?, "top_k"),
         _ => {
             body["return_documents"] = false.into();

@@ -55,6 +55,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// Whether no line and no event is open. What an open one holds is lost when the stream ends.
+    pub fn is_at_rest(&self) -> bool {
+        self.line.is_empty() && !self.has_data
+    }
+
     fn end_line(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.line);
         let mut line = bytes.as_slice();

@@ -33,7 +33,13 @@ impl From<Refusal> for Error {
             return Error::protocol("A web page, not the provider's API, refused the request.");
         }
         match kind(refusal.status) {
-            ErrorKind::RateLimited { .. } => ErrorKind::RateLimited { retry_after: refusal.retry_after }.into(),
+            ErrorKind::RateLimited { .. } => {
+                let told = match refusal.named {
+                    Some(ErrorKind::RateLimited { retry_after }) => retry_after,
+                    _ => None,
+                };
+                ErrorKind::RateLimited { retry_after: refusal.retry_after.or(told) }.into()
+            }
             kind => kind.into(),
         }
     }
@@ -118,6 +124,18 @@ mod tests {
         for status in [401, 403] {
             let page = Refusal { status, html: true, ..Refusal::default() };
             assert_eq!(Error::from(page).code(), "provider_protocol");
+        }
+    }
+
+    #[test]
+    fn the_header_says_how_long_to_wait_and_else_the_body() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let limited = |retry_after| Some(ErrorKind::RateLimited { retry_after });
+        for (header, body, expected) in
+            [(seconds(3), limited(seconds(9)), 3), (None, limited(seconds(9)), 9), (seconds(3), limited(None), 3)]
+        {
+            let refusal = Refusal { status: 429, retry_after: header, html: false, named: body };
+            assert_eq!(Error::from(refusal).retry_after(), seconds(expected));
         }
     }
 

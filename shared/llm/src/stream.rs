@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 
 use crate::decode::AnswerDecoder;
-use crate::{Error, ErrorKind, Event};
+use crate::{Error, Event};
 
 /// Dropping it cancels the provider's work by closing the connection.
 pub struct ChatStream {
@@ -25,13 +25,26 @@ impl ChatStream {
         Self { source: Some((bytes, decoder)), ready: VecDeque::new(), failure: None }
     }
 
+    /// Reads on until there is something to show. An error here means that nothing was: no word, and no end.
+    pub(crate) async fn begun(mut self) -> Result<Self, Error> {
+        while !self.ready.iter().any(is_something) {
+            let Some((bytes, _)) = &mut self.source else { break };
+            let arrived = bytes.next().await;
+            self.take_in(arrived);
+        }
+        match self.failure {
+            Some(error) if !self.ready.iter().any(is_something) => Err(error),
+            failure => Ok(Self { failure, ..self }),
+        }
+    }
+
     fn take_in(&mut self, arrived: Option<Result<Bytes, Error>>) {
         let Some((_, decoder)) = &mut self.source else { return };
         let mut events = Vec::new();
         let outcome = match arrived {
             Some(Ok(bytes)) => decoder.push(&bytes, &mut events),
             Some(Err(error)) => Err(error),
-            None => Err(ErrorKind::Truncated.into()),
+            None => decoder.end(&mut events),
         };
         let finished = matches!(events.last(), Some(Event::Finish(_)));
         self.ready.extend(events);
@@ -40,6 +53,11 @@ impl ChatStream {
             self.source = None;
         }
     }
+}
+
+/// Counts are not shown to anybody.
+fn is_something(event: &Event) -> bool {
+    !matches!(event, Event::Usage(_))
 }
 
 impl Stream for ChatStream {

@@ -15,11 +15,12 @@ use reqwest::{Client, Method, Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::breaker::Breakers;
 use crate::dialect::Call;
 use crate::status::{Refusal, retry_after};
 use crate::{
-    ChatRequest, ChatStream, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, Ranked, RerankRequest,
-    address, embed, rerank,
+    EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, Ranked, RerankRequest, address,
+    embed, rerank,
 };
 
 const USER_AGENT: &str = concat!("docent/", env!("CARGO_PKG_VERSION"));
@@ -36,29 +37,23 @@ pub struct Transport {
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
+    breakers: Breakers,
     client: OnceLock<Client>,
 }
 
 impl Transport {
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared { limits, client: OnceLock::new() }) }
-    }
-
-    /// Starts an answer. An error here means that no token was produced.
-    pub async fn chat(&self, endpoint: &Endpoint, request: &ChatRequest) -> Result<ChatStream, Error> {
-        let decoder = endpoint.dialect.answer();
-        let call = endpoint.dialect.chat(endpoint, request)?;
-        let Limits { total, stream_body, .. } = self.shared.limits;
-        let expected = Expected { media_type: decoder.framing.media_type(), total, body: stream_body };
-        Ok(ChatStream::new(self.send(call, expected).await?.into_stream(), decoder))
+        let breakers = Breakers::new(limits.breaker_faults);
+        Self { shared: Arc::new(Shared { limits, breakers, client: OnceLock::new() }) }
     }
 
     /// Embeds in as many requests as the provider's limits demand, one after the other.
-    pub async fn embed(&self, endpoint: &Endpoint, model: &str, inputs: &[String]) -> Result<Embeddings, Error> {
+    pub async fn embed(&self, endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<Embeddings, Error> {
         let mut all = Embeddings::default();
         let mut dimensions = None;
-        for batch in endpoint.embed_limits().split(inputs) {
-            let reply = self.json(endpoint.dialect.embed(endpoint, model, batch)?).await?;
+        for batch in endpoint.embed_limits().split(request.inputs) {
+            let request = EmbedRequest { inputs: batch, ..*request };
+            let reply = self.json(endpoint.dialect.embed(endpoint, &request)?).await?;
             let mut part = endpoint.dialect.embeddings(&reply)?;
             embed::unit_vectors(&mut part.vectors, batch.len(), &mut dimensions)?;
             all.vectors.append(&mut part.vectors);
@@ -164,7 +159,7 @@ impl Transport {
     }
 
     fn client(&self) -> Result<&Client, Error> {
-        let Shared { limits, client } = &*self.shared;
+        let Shared { limits, client, .. } = &*self.shared;
         if let Some(client) = client.get() {
             return Ok(client);
         }
@@ -298,6 +293,7 @@ impl Resolve for PublicOnly {
     }
 }
 
+mod chat;
 mod outbound;
 pub use outbound::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice};
 

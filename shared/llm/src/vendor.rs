@@ -12,6 +12,8 @@ pub(crate) struct Vendor {
     pub(crate) asks_for_usage: bool,
     /// A third of the bytes of decimal numbers, and the value exactly.
     pub(crate) base64_vectors: bool,
+    /// Whether `input_type` tells a question from a document.
+    pub(crate) takes_input_type: bool,
     pub(crate) embed: EmbedLimits,
 }
 
@@ -21,11 +23,12 @@ const COPY: Vendor = Vendor {
     max_completion_tokens: false,
     asks_for_usage: true,
     base64_vectors: false,
+    takes_input_type: false,
     embed: EmbedLimits { inputs: 64, input_tokens: 8192, tokens: 300_000, pace: None },
 };
 
 /// Paces are those of the lowest tier that is paid for; an account that may go faster says so by a setting.
-const VENDORS: [Vendor; 5] = [
+const VENDORS: [Vendor; 3] = [
     Vendor {
         hosts: &["api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
         max_completion_tokens: true,
@@ -43,6 +46,7 @@ const VENDORS: [Vendor; 5] = [
     Vendor {
         hosts: &["api.voyageai.com"],
         base64_vectors: true,
+        takes_input_type: true,
         // 120,000 tokens is what its largest models take, 320,000 and 1,000,000 what others do.
         embed: EmbedLimits {
             inputs: 1000,
@@ -65,28 +69,6 @@ const VENDORS: [Vendor; 5] = [
         },
         ..COPY
     },
-    // <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>
-    Vendor {
-        hosts: &["generativelanguage.googleapis.com"],
-        embed: EmbedLimits {
-            inputs: 100,
-            input_tokens: 2048,
-            tokens: 100 * 2048,
-            pace: Some(Pace { requests: 3000, tokens: 1_000_000 }),
-        },
-        ..COPY
-    },
-    // <https://docs.cohere.com/reference/embed>: a longer input is cut at its end, not refused.
-    Vendor {
-        hosts: &["api.cohere.ai", "api.cohere.com"],
-        embed: EmbedLimits {
-            inputs: 96,
-            input_tokens: 8192,
-            tokens: 300_000,
-            pace: Some(Pace { requests: 2000, tokens: 10_000_000 }),
-        },
-        ..COPY
-    },
 ];
 
 pub(crate) fn of(endpoint: &Endpoint) -> Vendor {
@@ -98,7 +80,7 @@ pub(crate) fn of(endpoint: &Endpoint) -> Vendor {
 mod tests {
     use serde_json::Value;
 
-    use crate::{ChatRequest, Dialect, Endpoint, KeyCheck};
+    use crate::{ChatRequest, Dialect, EmbedRequest, Endpoint, InputType, KeyCheck};
 
     fn endpoint(base: &str) -> Endpoint {
         Endpoint { dialect: Dialect::OpenAi, key_check: KeyCheck::Models, base_url: base.parse().unwrap(), key: None }
@@ -113,24 +95,28 @@ mod tests {
             max_tokens: Some(9),
             temperature: None,
         };
-        // (base, name of the token limit, asks for usage, encoding of vectors)
+        // (base, name of the token limit, asks for usage, encoding of vectors, kind of input)
         let table = [
-            ("https://api.openai.com", "max_completion_tokens", true, "base64"),
-            ("https://api.mistral.ai/v1", "max_tokens", false, "float"),
-            ("https://openrouter.ai/api/v1", "max_tokens", true, "float"),
-            ("https://api.x.ai/v1", "max_tokens", true, "float"),
-            ("https://api.voyageai.com/v1", "max_tokens", true, "base64"),
+            ("https://api.openai.com", "max_completion_tokens", true, "base64", None),
+            ("https://api.mistral.ai/v1", "max_tokens", false, "float", None),
+            ("https://openrouter.ai/api/v1", "max_tokens", true, "float", None),
+            ("https://api.x.ai/v1", "max_tokens", true, "float", None),
+            ("https://api.voyageai.com/v1", "max_tokens", true, "base64", Some(["document", "query"])),
         ];
-        for (base, limit, usage, encoding) in table {
+        for (base, limit, usage, encoding, kinds) in table {
             let endpoint = endpoint(base);
             let call = endpoint.dialect.chat(&endpoint, &request).unwrap();
             let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
             assert_eq!(body[limit], 9, "{base}");
             assert_eq!(body.get("stream_options").is_some(), usage, "{base}");
             assert!(body.get("temperature").is_none() && body["messages"] == serde_json::json!([]), "{base}");
-            let call = endpoint.dialect.embed(&endpoint, "m", &["a".into()]).unwrap();
-            let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
-            assert_eq!(body["encoding_format"], encoding, "{base}");
+            for (nth, input_type) in [InputType::Document, InputType::Query].into_iter().enumerate() {
+                let request = EmbedRequest { model: "m", inputs: &["a".into()], input_type };
+                let call = endpoint.dialect.embed(&endpoint, &request).unwrap();
+                let body: Value = serde_json::from_slice(&call.body.unwrap()).unwrap();
+                assert_eq!(body["encoding_format"], encoding, "{base}");
+                assert_eq!(body.get("input_type").and_then(Value::as_str), kinds.map(|kinds| kinds[nth]), "{base}");
+            }
         }
     }
 
@@ -142,15 +128,17 @@ mod tests {
             ("https://eu.api.openai.com/v1", 2048, 8192, 300_000),
             ("https://api.voyageai.com/v1", 1000, 32_000, 120_000),
             ("https://api.mistral.ai/v1", 512, 8192, 16_384),
-            ("https://generativelanguage.googleapis.com/v1beta/openai", 100, 2048, 204_800),
-            ("https://api.cohere.ai/compatibility/v1", 96, 8192, 300_000),
             ("https://somebody.example/v1", 64, 8192, 300_000),
         ];
         for (base, inputs, each, all) in table {
             let limits = endpoint(base).embed_limits();
             assert_eq!((limits.inputs, limits.input_tokens, limits.tokens), (inputs, each, all), "{base}");
         }
+        // Who has a dialect of its own has its limits wherever it answers.
+        for (dialect, inputs) in [(Dialect::Gemini, 100), (Dialect::Cohere, 96), (Dialect::Ollama, 16)] {
+            assert_eq!(Endpoint { dialect, ..endpoint("https://somebody.example") }.embed_limits().inputs, inputs);
+        }
         let ollama = Endpoint { dialect: Dialect::Ollama, ..endpoint("http://127.0.0.1:11434") };
-        assert_eq!((ollama.embed_limits().inputs, ollama.embed_limits().pace), (16, None));
+        assert_eq!(ollama.embed_limits().pace, None);
     }
 }

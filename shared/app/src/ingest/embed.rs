@@ -12,7 +12,7 @@ use super::build::{Held, Stop};
 use super::failpoint::{self, failpoint};
 use super::plan::{Plan, Row};
 use super::store::{self, Lease};
-use crate::embedder::{self, Embedder};
+use crate::embedder::{self, Embedder, Inputs};
 use crate::error::{Error, Kind, Result};
 use crate::limits;
 use crate::usage::{Bill, Spender};
@@ -115,7 +115,7 @@ impl Ingest {
         let (fresh, tokens) = (inputs.len(), inputs.iter().map(|input| likely_tokens(input)).sum());
         self.in_turn(held, feed, tokens).await?;
         let by = Spender::documents(held.tenant());
-        match self.alive(held, feed.embedder.embed_metered(&self.app, by, true, inputs)).await? {
+        match self.alive(held, feed.embedder.embed_metered(&self.app, by, true, Inputs::Documents(inputs))).await? {
             Ok(answered) => {
                 feed.refusals = 0;
                 Ok(Some(answered))

@@ -75,12 +75,7 @@ pub fn endpoint(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Endpoint
     let base_url = parse(&sealed.base_url)?;
     provider::check_origin(&base_url, &app.limits)?;
     let key = open(&app.masters, &tenant, sealed)?;
-    Ok(Endpoint {
-        dialect: provider::dialect(&sealed.provider),
-        key_check: provider::key_check(&sealed.provider, &base_url),
-        base_url,
-        key: (!key.expose_secret().is_empty()).then_some(key),
-    })
+    Ok(provider::endpoint(&sealed.provider, base_url, (!key.expose_secret().is_empty()).then_some(key)))
 }
 
 /// A key on its way in, its provider and address judged already.

@@ -56,9 +56,7 @@ impl OperatorKeys {
     fn endpoint(&self, provider: &str) -> Option<Endpoint> {
         let (name, key) = self.0.iter().find(|(name, _)| *name == provider)?;
         let (_, url) = provider::hosted().find(|(hosted, _)| hosted == name)?;
-        let base_url = Url::parse(url).ok()?;
-        let key_check = provider::key_check(name, &base_url);
-        Some(Endpoint { dialect: provider::dialect(name), key_check, base_url, key: Some(key.clone()) })
+        Some(provider::endpoint(name, Url::parse(url).ok()?, Some(key.clone())))
     }
 }
 

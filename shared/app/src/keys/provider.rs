@@ -1,7 +1,7 @@
 //! Providers by name: the language that each speaks, how it is asked about keys, where it answers, and what a key and
 //! a base URL must look like. Pure.
 
-use docent_llm::{Dialect, KeyCheck, Url, address};
+use docent_llm::{Dialect, Endpoint, KeyCheck, SecretString, Url, address};
 
 use crate::config::{Limits, Origins};
 use crate::error::{Error, Result};
@@ -15,20 +15,22 @@ pub const NAME_LIMIT: usize = 32;
 const RESERVED: &str = "extractive";
 const OLLAMA: &str = "ollama";
 
-/// The providers that we know by name, where they answer and how they are asked about a key. Those with a wire of
-/// their own are reached through the surface that copies OpenAI's. Any other one is used by giving its base URL.
-const KNOWN: [(&str, &str, KeyCheck); 10] = [
-    ("openai", "https://api.openai.com/v1", KeyCheck::Models),
-    ("anthropic", "https://api.anthropic.com/v1", KeyCheck::Anthropic),
-    ("cohere", "https://api.cohere.ai/compatibility/v1", KeyCheck::Cohere),
-    ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", KeyCheck::Gemini),
-    ("groq", "https://api.groq.com/openai/v1", KeyCheck::Models),
-    ("mistral", "https://api.mistral.ai/v1", KeyCheck::Models),
-    (OLLAMA, "http://127.0.0.1:11434", KeyCheck::Models),
-    ("openrouter", "https://openrouter.ai/api/v1", KeyCheck::OpenRouter),
-    ("voyage", "https://api.voyageai.com/v1", KeyCheck::Voyage),
-    ("xai", "https://api.x.ai/v1", KeyCheck::XAi),
+/// The providers that we know by name, where they answer, what they speak and how they are asked about a key. Any other
+/// one is used by giving its base URL.
+const KNOWN: [Known; 10] = [
+    ("openai", "https://api.openai.com/v1", Dialect::OpenAi, KeyCheck::Models),
+    ("anthropic", "https://api.anthropic.com/v1", Dialect::Anthropic, KeyCheck::Anthropic),
+    ("cohere", "https://api.cohere.ai/v2", Dialect::Cohere, KeyCheck::Cohere),
+    ("gemini", "https://generativelanguage.googleapis.com/v1beta", Dialect::Gemini, KeyCheck::Gemini),
+    ("groq", "https://api.groq.com/openai/v1", Dialect::OpenAi, KeyCheck::Models),
+    ("mistral", "https://api.mistral.ai/v1", Dialect::OpenAi, KeyCheck::Models),
+    (OLLAMA, "http://127.0.0.1:11434", Dialect::Ollama, KeyCheck::Models),
+    ("openrouter", "https://openrouter.ai/api/v1", Dialect::OpenAi, KeyCheck::OpenRouter),
+    ("voyage", "https://api.voyageai.com/v1", Dialect::OpenAi, KeyCheck::Voyage),
+    ("xai", "https://api.x.ai/v1", Dialect::OpenAi, KeyCheck::XAi),
 ];
+
+type Known = (&'static str, &'static str, Dialect, KeyCheck);
 
 /// Where known providers answer besides: their regions, and a second name of the same API.
 const ALSO: [&str; 5] = [
@@ -41,20 +43,22 @@ const ALSO: [&str; 5] = [
 
 /// The known providers that bill somebody, and where they answer.
 pub fn hosted() -> impl Iterator<Item = (&'static str, &'static str)> {
-    KNOWN.iter().filter(|(name, ..)| *name != OLLAMA).map(|(name, url, _)| (*name, *url))
+    KNOWN.iter().filter(|(name, ..)| *name != OLLAMA).map(|(name, url, ..)| (*name, *url))
 }
 
-/// What a provider speaks; a name that we do not know is taken for one of the many that copied OpenAI.
-pub fn dialect(provider: &str) -> Dialect {
-    if provider == OLLAMA { Dialect::Ollama } else { Dialect::OpenAi }
+/// How a provider is called there. One that we know neither by its address nor by its name is taken for one of the many
+/// that copied OpenAI.
+pub fn endpoint(provider: &str, base_url: Url, key: Option<SecretString>) -> Endpoint {
+    let (dialect, key_check) = known(provider, &base_url)
+        .map_or((Dialect::OpenAi, KeyCheck::Models), |(.., dialect, check)| (*dialect, *check));
+    Endpoint { dialect, key_check, base_url, key }
 }
 
-/// How to ask about a key. A known address decides before the name does: a tenant may call OpenRouter anything, and
-/// its list of models would call any key good.
-pub fn key_check(provider: &str, base_url: &Url) -> KeyCheck {
-    let home = KNOWN.iter().find(|(_, home, _)| has_origin(base_url, home));
-    let named = KNOWN.iter().find(|(name, ..)| *name == provider);
-    home.or(named).map_or(KeyCheck::Models, |(.., check)| *check)
+/// A known address decides before the name does: a tenant may call OpenRouter anything, and its list of models would
+/// call any key good.
+fn known(provider: &str, base_url: &Url) -> Option<&'static Known> {
+    let home = KNOWN.iter().find(|(_, home, ..)| has_origin(base_url, home));
+    home.or_else(|| KNOWN.iter().find(|(name, ..)| *name == provider))
 }
 
 /// Whether a provider may have this name: what the schema's check says, in words.
@@ -90,7 +94,7 @@ pub fn check_key(provider: &str, key: &str) -> Result<()> {
 
 /// The base URL that was given, or else the provider's own.
 pub fn base_url(provider: &str, given: Option<&str>, limits: &Limits) -> Result<Url> {
-    let known = KNOWN.iter().find(|(name, ..)| *name == provider).map(|(_, url, _)| *url);
+    let known = KNOWN.iter().find(|(name, ..)| *name == provider).map(|(_, url, ..)| *url);
     let text = given.or(known).ok_or_else(|| {
         Error::invalid(format!("The base URL of `{provider}` is not known here.")).hint("Give it as `baseUrl`.")
     })?;
@@ -114,7 +118,7 @@ pub fn check_origin(url: &Url, limits: &Limits) -> Result<()> {
         Origins::Any => true,
         Origins::Listed(listed) => listed.contains(&url.origin().ascii_serialization()),
     };
-    let known = || KNOWN.iter().map(|(_, home, _)| *home).chain(ALSO).any(|home| has_origin(url, home));
+    let known = || KNOWN.iter().map(|(_, home, ..)| *home).chain(ALSO).any(|home| has_origin(url, home));
     // What the check above let pass on this machine was allowed by a variable of its own.
     if listed || address::is_local(url) || known() {
         return Ok(());

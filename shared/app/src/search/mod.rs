@@ -18,7 +18,7 @@ pub use routes::router;
 use crate::App;
 use crate::bots::Bot;
 use crate::db::TenantTx;
-use crate::embedder::Embedder;
+use crate::embedder::{Embedder, Inputs};
 use crate::error::Result;
 use crate::usage::{Bill, Spender};
 
@@ -117,7 +117,7 @@ impl Query {
         let dense_weight = fusion::dense_weight(embedder.name(), language);
         let (mut vectors, bill) = if dense_weight > 0.0 {
             let reserve = capped || embedder.spends_the_operators();
-            embedder.embed_metered(app, by, reserve, vec![text.to_owned()]).await?
+            embedder.embed_metered(app, by, reserve, Inputs::Question(text.to_owned())).await?
         } else {
             (Vec::new(), None)
         };

@@ -15,6 +15,7 @@ mod canary;
 mod catalog;
 mod chat;
 mod dense;
+mod dialects;
 mod dice;
 mod documents;
 mod embeddings;

@@ -47,7 +47,9 @@ fn transport(allow_loopback: bool) -> Transport {
     // Nobody answers for long where nobody is.
     let limits = Limits { allow_loopback, connect: Duration::from_millis(20), ..Limits::default() };
     let client = OnceLock::from(build(&limits, attackers).unwrap());
-    Transport { shared: Arc::new(Shared { limits, client }) }
+    // Each of many thousand failures is one to be seen.
+    let limits = Limits { retries: 0, breaker_faults: 0, ..limits };
+    Transport { shared: Arc::new(Shared { breakers: Breakers::new(limits.breaker_faults), limits, client }) }
 }
 
 /// Calls the address in the ways that there are, and wants each to fail without a word about the key.

@@ -8,13 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::server::{
-    CANARY, Then, answer, cassette, chat, endpoint, first_word, question, serve, transcript, transport,
+    CANARY, Then, cassette, cassettes, chat, endpoint, first_word, question, serve, sse, transcript, transport,
 };
-
-fn sse(frames: &[&str]) -> Vec<u8> {
-    let body: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
-    answer(200, "content-type: text/event-stream", &body)
-}
 
 #[tokio::test]
 async fn a_whole_answer_is_events_with_one_finish() {
@@ -22,6 +17,27 @@ async fn a_whole_answer_is_events_with_one_finish() {
     assert_eq!(chat(Dialect::OpenAi, &cassette!("openai_chat")).await, expected);
     let expected = ["delta \"Grüße\"", "delta \" 🦀 [1]\\n\"", "usage 26 10", "finish Stop"];
     assert_eq!(chat(Dialect::Ollama, &cassette!("ollama_chat")).await, expected);
+}
+
+/// The same sentence from everybody: comments, pings, thoughts and fields of their own make no difference.
+#[tokio::test]
+async fn every_provider_says_the_same_in_its_own_way() {
+    let ends = [
+        ("xai", "usage 41 12", "finish Stop"),
+        ("groq", "usage 44 13", "finish Stop"),
+        ("mistral", "usage 38 12", "finish Length"),
+        ("openrouter", "usage 52 15", "finish Stop"),
+        ("anthropic", "usage 32 35", "finish Stop"),
+        ("gemini", "usage 33 52", "finish Stop"),
+    ];
+    let words = ["Gr", "üße", " aus", " Zürich", ": die", " Gezeiten", " folgen", " dem Mond", " 🦀", " [1]\n"];
+    for (name, usage, finish) in ends {
+        let (_, dialect, wire) = cassettes().into_iter().find(|(known, ..)| *known == name).unwrap();
+        let lines = chat(dialect, &wire).await;
+        let deltas: Vec<&String> = lines.iter().filter(|line| line.starts_with("delta")).collect();
+        assert_eq!(deltas, words.map(|word| format!("delta {word:?}")).iter().collect::<Vec<_>>(), "{name}");
+        assert_eq!(lines[lines.len() - 2..], [usage, finish], "{name}");
+    }
 }
 
 #[tokio::test]
@@ -64,7 +80,7 @@ async fn other_choices_are_not_mixed_into_the_answer_and_a_refusal_is_shown() {
     assert_eq!(chat(Dialect::OpenAi, &wire).await, ["delta \"No.\"", "finish Stop"]);
 }
 
-async fn sent(dialect: Dialect, wire: Vec<u8>, key: bool) -> (String, Value) {
+pub(crate) async fn sent(dialect: Dialect, wire: Vec<u8>, key: bool) -> (String, Value) {
     let mut seen = String::new();
     let record = |_, request| {
         seen = request;

@@ -1,13 +1,17 @@
 //! Embeddings: order, batches, and vectors that nobody should store.
 
-use docent_llm::{Dialect, Embeddings, Error, ErrorKind};
+use docent_llm::{Dialect, EmbedRequest, Embeddings, Error, ErrorKind, InputType};
 use serde_json::{Value, json};
 
-use crate::server::{Then, cassette, endpoint, json as answer_json, replay, serve, transport};
+use crate::server::{CANARY, Then, cassette, endpoint, json as answer_json, replay, serve, transport};
+
+fn documents(inputs: &[String]) -> EmbedRequest<'_> {
+    EmbedRequest { model: "m", inputs, input_type: InputType::Document }
+}
 
 async fn embed(dialect: Dialect, wire: &[u8], count: usize) -> Result<Embeddings, Error> {
     let inputs: Vec<String> = (0..count).map(|nth| format!("text {nth}")).collect();
-    replay(wire, async |base| transport().embed(&endpoint(dialect, base), "m", &inputs).await).await
+    replay(wire, async |base| transport().embed(&endpoint(dialect, base), &documents(&inputs)).await).await
 }
 
 #[tokio::test]
@@ -24,9 +28,83 @@ async fn vectors_come_in_the_order_of_the_inputs_and_with_length_one() {
 async fn nothing_to_embed_asks_nobody() {
     let nothing = serve(
         |_, request| panic!("a request came: {request}"),
-        async |base| transport().embed(&endpoint(Dialect::OpenAi, base), "m", &[]).await,
+        async |base| transport().embed(&endpoint(Dialect::OpenAi, base), &documents(&[])).await,
     );
     assert_eq!(nothing.await, Ok(Embeddings::default()));
+}
+
+/// What was asked of a provider for two texts, and what came of its answer.
+async fn exchange(dialect: Dialect, model: &str, input_type: InputType, wire: Vec<u8>) -> (String, Value, Embeddings) {
+    let mut seen = String::new();
+    let record = |_, request| {
+        seen = request;
+        (wire.clone(), Then::Close)
+    };
+    let inputs = ["a".to_owned(), "b".to_owned()];
+    let request = EmbedRequest { model, inputs: &inputs, input_type };
+    let embeddings = serve(record, async |base| transport().embed(&endpoint(dialect, base), &request).await.unwrap());
+    let embeddings = embeddings.await;
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap(), embeddings)
+}
+
+const UNIT: [[f32; 2]; 2] = [[0.6, -0.8], [0.0, 1.0]];
+
+#[tokio::test]
+async fn gemini_is_told_what_the_text_is_for() {
+    let one = |text: &str, task: &str| json!({"model": "models/gemini-embedding-001", "content": {"parts": [{"text": text}]}, "taskType": task});
+    let worded = |text: &str| json!({"model": "models/gemini-embedding-2", "content": {"parts": [{"text": text}]}});
+    let (document, query) = ("title: none | text: ", "task: search result | query: ");
+    let table = [
+        ("gemini-embedding-001", InputType::Document, ["a", "b"].map(|text| one(text, "RETRIEVAL_DOCUMENT"))),
+        ("models/gemini-embedding-001", InputType::Query, ["a", "b"].map(|text| one(text, "RETRIEVAL_QUERY"))),
+        ("gemini-embedding-2", InputType::Document, ["a", "b"].map(|text| worded(&format!("{document}{text}")))),
+        ("models/gemini-embedding-2", InputType::Query, ["a", "b"].map(|text| worded(&format!("{query}{text}")))),
+    ];
+    for (model, input_type, requests) in table {
+        let wire = cassette!("gemini_embeddings");
+        let (head, body, embeddings) = exchange(Dialect::Gemini, model, input_type, wire).await;
+        let name = model.trim_start_matches("models/");
+        assert!(head.starts_with(&format!("POST /v1beta/models/{name}:batchEmbedContents HTTP/1.1")), "{head}");
+        assert!(head.contains(&format!("x-goog-api-key: {CANARY}")) && !head.contains("authorization"), "{head}");
+        assert_eq!(body, json!({ "requests": requests }), "{model} {input_type:?}");
+        assert_eq!((embeddings.vectors.as_slice(), embeddings.input_tokens), (UNIT.map(Vec::from).as_slice(), 0));
+    }
+}
+
+#[tokio::test]
+async fn cohere_is_told_what_the_text_is_for() {
+    for (input_type, name) in [(InputType::Document, "search_document"), (InputType::Query, "search_query")] {
+        let wire = cassette!("cohere_embed");
+        let (head, body, embeddings) = exchange(Dialect::Cohere, "embed-v4.0", input_type, wire).await;
+        assert!(head.starts_with("POST /v2/embed HTTP/1.1"), "{head}");
+        assert!(head.contains(&format!("authorization: Bearer {CANARY}")), "{head}");
+        let expected =
+            json!({"model": "embed-v4.0", "texts": ["a", "b"], "input_type": name, "embedding_types": ["float"]});
+        assert_eq!(body, expected);
+        assert_eq!((embeddings.vectors.as_slice(), embeddings.input_tokens), (UNIT.map(Vec::from).as_slice(), 3));
+    }
+}
+
+/// Neither numbers its vectors, so their count is all there is to check.
+#[tokio::test]
+async fn every_input_has_its_vector_whoever_answers() {
+    for (dialect, count, body) in [
+        (Dialect::Gemini, 3, r#"{"embeddings":[{"values":[1,0]},{"values":[0,1]}]}"#),
+        (Dialect::Gemini, 1, r#"{"embeddings":[{"values":[1,0]},{"values":[0,1]}]}"#),
+        (Dialect::Gemini, 1, r#"{"embeddings":[{"values":[]}]}"#),
+        (Dialect::Gemini, 1, r#"{"embedding":{"values":[1,0]}}"#),
+        (Dialect::Cohere, 3, r#"{"embeddings":{"float":[[1,0],[0,1]]}}"#),
+        (Dialect::Cohere, 1, r#"{"embeddings":{"float":[[1,0],[0,1]]}}"#),
+        (Dialect::Cohere, 1, r#"{"embeddings":{"int8":[[1,0]]}}"#),
+        (Dialect::Cohere, 1, r#"{"embeddings":{"float":[[0,0]]}}"#),
+        (Dialect::Ollama, 2, r#"{"embeddings":[[1,0]]}"#),
+    ] {
+        let error = embed(dialect, &answer_json(200, body), count).await.unwrap_err();
+        assert_eq!(error.code(), "provider_protocol", "{dialect:?} {count} {body}");
+    }
+    let nobody = embed(Dialect::Anthropic, &answer_json(200, "{}"), 1).await.unwrap_err();
+    assert_eq!(nobody.to_string(), "Anthropic has no embedding models.");
 }
 
 /// The first number of every vector is the number in its text, so a mixed-up order shows.
@@ -52,9 +130,10 @@ async fn batches_are_joined_in_order() {
         sizes.push(request.matches("\",\"").count() + 1);
         (numbered(&request), Then::Close)
     };
-    let all =
-        serve(reply, async |base| transport().embed(&endpoint(Dialect::OpenAi, base), "m", &inputs).await.unwrap());
-    let all = all.await;
+    let all = serve(reply, async |base| {
+        transport().embed(&endpoint(Dialect::OpenAi, base), &documents(&inputs)).await.unwrap()
+    })
+    .await;
     assert_eq!(sizes.len(), 3);
     assert_eq!(all.input_tokens, 150);
     for (number, vector) in all.vectors.iter().enumerate() {
@@ -126,6 +205,9 @@ async fn what_is_too_much_at_once_is_told_apart() {
         ),
         (413, "{}"),
     ];
+    let gemini = r#"{"error":{"code":400,"message":"* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch","status":"INVALID_ARGUMENT"}}"#;
+    let error = embed(Dialect::Gemini, &answer_json(400, gemini), 2).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     for (status, body) in large {
         let error = embed(Dialect::OpenAi, &answer_json(status, body), 2).await.unwrap_err();
         assert_eq!(

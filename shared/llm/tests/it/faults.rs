@@ -19,8 +19,8 @@ async fn answers_that_are_not_an_answer() {
         (answer(200, "x-no-type: 1", "data: [DONE]\n\n"), "refused provider_protocol"),
         (json(200, "{}"), "refused provider_protocol"),
         (json(200, r#"{"error":{"code":"insufficient_quota"}}"#), "refused provider_quota"),
-        (answer(200, events, "data: {\"choices\": nonsense}\n\n"), "error provider_protocol"),
-        (answer(200, events, PAGE), "error upstream_truncated"),
+        (answer(200, events, "data: {\"choices\": nonsense}\n\n"), "refused provider_protocol"),
+        (answer(200, events, PAGE), "refused upstream_truncated"),
         (answer(200, &long_head, ""), "refused provider_protocol"),
         (answer(302, "location: http://169.254.169.254/", ""), "refused provider_protocol"),
         (answer(403, "content-type: text/html", PAGE), "refused provider_protocol"),
@@ -86,7 +86,7 @@ async fn each_clock_stops_a_stalled_provider() {
     // Comments keep the idle clock quiet; the total one still runs.
     let drip = || Then::Repeat(b": ping\n\n", Duration::from_millis(5));
     let lines = stalled(Limits { total: short, ..limits() }, open, drip).await;
-    assert_eq!(lines, ["error provider_timeout"]);
+    assert_eq!(lines, ["refused provider_timeout"]);
     let lines = stalled(Limits { total: short, ..limits() }, Vec::new(), || Then::Hang).await;
     assert_eq!(lines, ["refused provider_timeout"]);
 }
@@ -95,11 +95,11 @@ async fn each_clock_stops_a_stalled_provider() {
 async fn endless_answers_are_cut_off() {
     let open = answer(200, "content-type: text/event-stream", "data: ");
     let line = || Then::Repeat(&[b'a'; 8192], Duration::ZERO);
-    assert_eq!(stalled(limits(), open.clone(), line).await, ["error provider_protocol"], "one line");
+    assert_eq!(stalled(limits(), open.clone(), line).await, ["refused provider_protocol"], "one line");
     let event =
         || Then::Repeat(b"data: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", Duration::ZERO);
     let small = Limits { stream_body: 100_000, ..limits() };
-    assert_eq!(stalled(small, open, event).await, ["error provider_protocol"], "one event beyond the body's limit");
+    assert_eq!(stalled(small, open, event).await, ["refused provider_protocol"], "one event beyond the body's limit");
     let endless = answer(200, "content-type: application/json", "[");
     serve(
         |_, _| (endless.clone(), Then::Repeat(&[b' '; 8192], Duration::ZERO)),
@@ -121,13 +121,22 @@ async fn base_urls_are_joined_as_tenants_write_them() {
         (Dialect::OpenAi, "/openai", "/openai/v1/models"),
         (Dialect::OpenAi, "/openai/v1", "/openai/v1/models"),
         (Dialect::OpenAi, "/v1beta/openai/", "/v1beta/openai/models"),
+        (Dialect::Anthropic, "", "/v1/models?limit=1000"),
+        (Dialect::Anthropic, "/gateway/v1/", "/gateway/v1/models?limit=1000"),
+        (Dialect::Gemini, "", "/v1beta/models?pageSize=1000"),
+        (Dialect::Gemini, "/v1beta/openai/", "/v1beta/models?pageSize=1000"),
+        (Dialect::Cohere, "/compatibility/v1", "/v1/models?page_size=1000"),
         (Dialect::Ollama, "", "/api/tags"),
         (Dialect::Ollama, "/v1/", "/api/tags"),
         (Dialect::Ollama, "/api", "/api/tags"),
         (Dialect::Ollama, "/ollama/", "/ollama/api/tags"),
     ];
     for (dialect, path, expected) in table {
-        let wire = if dialect == Dialect::OpenAi { cassette!("openai_models") } else { cassette!("ollama_tags") };
+        let wire = match dialect {
+            Dialect::OpenAi | Dialect::Anthropic => cassette!("openai_models"),
+            Dialect::Gemini => json(200, r#"{"models":[{"name":"models/gpt-4o-mini","version":"001"}]}"#),
+            _ => cassette!("ollama_tags"),
+        };
         let check = |_, request: String| {
             assert!(request.starts_with(&format!("GET {expected} HTTP/1.1")), "{path}: {request}");
             (wire.clone(), Then::Close)

@@ -6,11 +6,14 @@
 mod address;
 mod chat;
 mod cuts;
+mod dialects;
 mod embed;
 mod faults;
 mod fetch;
 mod keys;
 mod providers;
+mod refusals;
 mod rerank;
+mod retry;
 mod server;
 mod sse;

@@ -29,6 +29,20 @@ pub fn wire(transcript: &str) -> Vec<u8> {
     format!("{}\r\n\r\n{body}", head.replace('\n', "\r\n")).into_bytes()
 }
 
+/// One whole answer of each provider, in its dialect.
+pub fn cassettes() -> [(&'static str, Dialect, Vec<u8>); 8] {
+    [
+        ("openai", Dialect::OpenAi, cassette!("openai_chat")),
+        ("xai", Dialect::OpenAi, cassette!("xai_chat")),
+        ("groq", Dialect::OpenAi, cassette!("groq_chat")),
+        ("mistral", Dialect::OpenAi, cassette!("mistral_chat")),
+        ("openrouter", Dialect::OpenAi, cassette!("openrouter_chat")),
+        ("anthropic", Dialect::Anthropic, cassette!("anthropic_chat")),
+        ("gemini", Dialect::Gemini, cassette!("gemini_chat")),
+        ("ollama", Dialect::Ollama, cassette!("ollama_chat")),
+    ]
+}
+
 /// The OpenAI cassette up to its first word.
 pub fn first_word() -> Vec<u8> {
     let mut wire = cassette!("openai_chat");
@@ -39,6 +53,12 @@ pub fn first_word() -> Vec<u8> {
 
 pub fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
     wire(&format!("HTTP/1.1 {status} Test\nconnection: close\n{headers}\n\n{body}"))
+}
+
+/// A stream of events, one for each piece of data.
+pub fn sse(frames: &[&str]) -> Vec<u8> {
+    let body: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
+    answer(200, "content-type: text/event-stream", &body)
 }
 
 pub fn json(status: u16, body: &str) -> Vec<u8> {
@@ -115,9 +135,9 @@ async fn read_request(socket: &mut TcpStream) -> String {
     }
 }
 
-/// Limits that let a test reach this machine and fail fast.
+/// Limits that let a test reach this machine and fail fast: every request is one that the test made.
 pub fn limits() -> Limits {
-    Limits { allow_loopback: true, ..Limits::default() }
+    Limits { allow_loopback: true, retries: 0, breaker_faults: 0, ..Limits::default() }
 }
 
 pub fn transport() -> Transport {

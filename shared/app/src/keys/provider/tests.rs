@@ -95,12 +95,13 @@ fn real_provider_addresses_are_taken_without_any_configuration() {
     for url in REAL {
         assert!(base_url("anything", Some(url), &strict()).is_ok(), "{url}");
     }
-    for (name, url, check) in KNOWN {
+    for (name, url, dialect, check) in KNOWN {
         check_name(name).unwrap();
         let limits = if name == OLLAMA { laptop() } else { strict() };
         let taken = base_url(name, None, &limits).unwrap();
         assert_eq!(taken, Url::parse(url).unwrap());
-        assert_eq!(key_check(name, &taken), check);
+        let endpoint = endpoint(name, taken, None);
+        assert_eq!((endpoint.dialect, endpoint.key_check), (dialect, check));
     }
     let error = base_url("acme", None, &strict()).unwrap_err();
     assert!(error.hint.contains("baseUrl"));
@@ -161,16 +162,19 @@ fn an_allow_list_that_cannot_work_stops_the_start() {
 }
 
 #[test]
-fn a_known_address_decides_how_its_key_is_checked() {
+fn a_known_address_decides_what_is_spoken_and_how_its_key_is_checked() {
     let table = [
-        ("acme", "https://openrouter.ai/api/v1", KeyCheck::OpenRouter),
-        ("openai", "https://api.anthropic.com/v1", KeyCheck::Anthropic),
-        ("anthropic", "https://gateway.example.com/anthropic", KeyCheck::Anthropic),
-        ("gemini", "http://127.0.0.1:9/v1beta", KeyCheck::Gemini),
-        ("acme", "https://gateway.example.com/v1", KeyCheck::Models),
+        ("acme", "https://openrouter.ai/api/v1", Dialect::OpenAi, KeyCheck::OpenRouter),
+        ("openai", "https://api.anthropic.com/v1", Dialect::Anthropic, KeyCheck::Anthropic),
+        ("anthropic", "https://api.openai.com/v1", Dialect::OpenAi, KeyCheck::Models),
+        ("anthropic", "https://gateway.example.com/anthropic", Dialect::Anthropic, KeyCheck::Anthropic),
+        ("gemini", "http://127.0.0.1:9/v1beta", Dialect::Gemini, KeyCheck::Gemini),
+        ("acme", "https://api.cohere.ai/compatibility/v1", Dialect::Cohere, KeyCheck::Cohere),
+        ("acme", "https://gateway.example.com/v1", Dialect::OpenAi, KeyCheck::Models),
     ];
-    for (name, url, check) in table {
-        assert_eq!(key_check(name, &Url::parse(url).unwrap()), check, "{name} {url}");
+    for (name, url, dialect, check) in table {
+        let endpoint = endpoint(name, Url::parse(url).unwrap(), None);
+        assert_eq!((endpoint.dialect, endpoint.key_check), (dialect, check), "{name} {url}");
     }
 }
 
@@ -229,7 +233,7 @@ proptest! {
             prop_assert!(url.username().is_empty() && url.password().is_none() && url.query().is_none());
             let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
             prop_assert!(literal.is_none_or(address::is_public), "{url}");
-            let known = KNOWN.iter().map(|(_, home, _)| *home).chain(ALSO).any(|home| has_origin(&url, home));
+            let known = KNOWN.iter().map(|(_, home, ..)| *home).chain(ALSO).any(|home| has_origin(&url, home));
             prop_assert!(known || limits.provider_origins == Origins::Any, "{url}");
         }
     }
