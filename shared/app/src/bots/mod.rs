@@ -40,14 +40,27 @@ struct Record {
     updated_at: Timestamp,
 }
 
-/// The bot with that id, or the tenant's default one. One statement.
-pub async fn find(tx: &TenantTx, id: Option<Uuid>) -> Result<Option<Bot>> {
-    Ok(store::find(tx, id).await?.map(|record| record.bot))
+/// A bot as others see it in a list.
+pub struct Listed {
+    pub id: Uuid,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+/// The bot with that id; else the oldest one of that name; else the tenant's default one. One statement.
+pub async fn find(tx: &TenantTx, id: Option<Uuid>, name: Option<&str>) -> Result<Option<Bot>> {
+    Ok(store::find(tx, id, name).await?.map(|record| record.bot))
+}
+
+/// All of them, the default one first and then by age.
+pub async fn list(tx: &TenantTx) -> Result<Vec<Listed>> {
+    let listed = |record: Record| Listed { id: record.bot.id, name: record.bot.name, created_at: record.created_at };
+    Ok(store::all(tx).await?.into_iter().map(listed).collect())
 }
 
 /// A new bot; it looks into the default bot's collections unless others are named.
 async fn create(tx: &TenantTx, change: Change, clock: &Clock) -> Result<Record> {
-    let first = store::find(tx, None).await?;
+    let first = store::find(tx, None, None).await?;
     let collections = first.map(|record| record.bot.collections).unwrap_or_default();
     let fields = change.over(Fields::initial(collections)).check()?;
     check_collections(tx, &fields.collections).await?;
@@ -56,12 +69,12 @@ async fn create(tx: &TenantTx, change: Change, clock: &Clock) -> Result<Record> 
         return Err(Error::new(Kind::Conflict, "A tenant keeps at most 100 bots.").hint("Delete one that is not used."));
     }
     store::set_collections(tx, id, &fields.collections).await?;
-    store::find(tx, Some(id)).await?.ok_or_else(|| Error::internal("a new bot is not there"))
+    store::find(tx, Some(id), None).await?.ok_or_else(|| Error::internal("a new bot is not there"))
 }
 
 async fn change(tx: &TenantTx, id: Uuid, change: Change) -> Result<Record> {
     store::lock(tx, id).await?;
-    let before = store::find(tx, Some(id)).await?.ok_or_else(|| Error::not_found("bot"))?;
+    let before = store::find(tx, Some(id), None).await?.ok_or_else(|| Error::not_found("bot"))?;
     let looks_elsewhere = change.names_collections();
     let fields = change.over(before.into()).check()?;
     if looks_elsewhere {
@@ -71,7 +84,7 @@ async fn change(tx: &TenantTx, id: Uuid, change: Change) -> Result<Record> {
     if looks_elsewhere {
         store::set_collections(tx, id, &fields.collections).await?;
     }
-    store::find(tx, Some(id)).await?.ok_or_else(|| Error::not_found("bot"))
+    store::find(tx, Some(id), None).await?.ok_or_else(|| Error::not_found("bot"))
 }
 
 /// The default bot answers whoever names none, so it stays.
@@ -79,7 +92,7 @@ async fn delete(tx: &TenantTx, id: Uuid) -> Result<()> {
     if store::delete(tx, id).await? {
         return Ok(());
     }
-    match store::find(tx, Some(id)).await? {
+    match store::find(tx, Some(id), None).await? {
         Some(_) => {
             Err(Error::new(Kind::Conflict, "The default bot cannot be deleted.").hint("Change it with PATCH instead."))
         }

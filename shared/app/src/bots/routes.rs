@@ -76,7 +76,7 @@ async fn list_bots(State(app): State<App>, caller: May<Read>) -> Result<Json<Bot
 
 async fn show_bot(State(app): State<App>, caller: May<Read>, Path(id): Path<Uuid>) -> Result<Json<BotWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
-    let record = tx.finish(store::find(&tx, Some(id))).await?;
+    let record = tx.finish(store::find(&tx, Some(id), None)).await?;
     Ok(Json(record.ok_or_else(|| Error::not_found("bot"))?.into()))
 }
 

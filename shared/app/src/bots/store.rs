@@ -38,9 +38,12 @@ fn read(row: &Row) -> Record {
     }
 }
 
-pub async fn find(tx: &TenantTx, id: Option<Uuid>) -> Result<Option<Record>> {
-    let sql = format!("{SELECT} and (b.id = $2 or ($2 is null and b.is_default))");
-    Ok(tx.query_opt(&sql, &[&id]).await?.as_ref().map(read))
+pub async fn find(tx: &TenantTx, id: Option<Uuid>, name: Option<&str>) -> Result<Option<Record>> {
+    let sql = format!(
+        "{SELECT} and (b.id = $2 or ($2 is null and (b.name = $3 or ($3 is null and b.is_default))))
+         order by b.is_default desc, b.created_at, b.id limit 1"
+    );
+    Ok(tx.query_opt(&sql, &[&id, &name]).await?.as_ref().map(read))
 }
 
 pub async fn all(tx: &TenantTx) -> Result<Vec<Record>> {

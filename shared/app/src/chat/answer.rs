@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::citations::{Citation, cited};
+use super::out::Out;
 use super::store::{self, Closing, Opening};
-use super::ui_stream::{Chunk, DONE, TEXT};
+use super::ui_stream::{Chunk, TEXT};
 use super::{Question, extractive, prompt};
 use crate::App;
 use crate::auth::{Caller, Credential, Scope, TenantId};
@@ -16,7 +17,6 @@ use crate::bots::{self, Bot};
 use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::http::sse::Frames;
 use crate::keys::{self, Account, Sealed};
 use crate::search::{self, Hit};
 use crate::usage::{self, Call, PaidBy, Spender, Spending, Used};
@@ -55,7 +55,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let tx = app.db.tenant(tenant).await?;
     let together = join5(
         credential.verify(&tx, Scope::Chat),
-        bots::find(&tx, wanted),
+        bots::find(&tx, wanted, question.bot_name.as_deref()),
         keys::all(&tx),
         store::history(&tx, thread, question.regenerate),
         usage::capped(&tx),
@@ -70,7 +70,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
     let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
     let query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
-    let history = history?;
+    let history = question.earlier.unwrap_or(history?);
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);
 
@@ -168,31 +168,59 @@ struct Said {
     refused: bool,
 }
 
+/// An answer that nobody saw before it was whole.
+pub struct Whole {
+    pub message: Uuid,
+    pub text: String,
+    pub refused: bool,
+    /// As in the stream's `data-citations`.
+    pub citations: Vec<Value>,
+    pub usage: Value,
+    pub reason: &'static str,
+}
+
 impl Prepared {
     /// Streams the answer. The last chunk before `[DONE]` is `finish` or `error`, whatever happens in between; the
     /// answer is stored before that chunk is sent, so a client that saw the end can rely on the history.
-    pub async fn stream(self, request_id: String, frames: Frames) {
+    pub async fn stream(self, request_id: String, out: Out) {
         let metadata = json!({ "requestId": request_id, "answerer": self.label() });
-        frames.send(Chunk::Start { message_id: self.message, message_metadata: metadata }.frame()).await;
-        frames.send(Chunk::StartStep.frame()).await;
+        out.send(Chunk::Start { message_id: self.message, message_metadata: metadata }).await;
+        out.send(Chunk::StartStep).await;
         let mut said = Said::default();
-        let outcome = self.say(&frames, &mut said).await;
+        let outcome = self.say(&out, &mut said).await;
         let stored = self.store(&said, outcome.as_ref().err()).await;
         if let Err(error) = &stored {
             tracing::error!(request_id, cause = ?error, "chat.store failed");
         }
         match outcome.and(stored) {
             Ok(()) => {
-                frames.send(Chunk::FinishStep.frame()).await;
+                out.send(Chunk::FinishStep).await;
                 let metadata = json!({ "usage": usage_wire(said.usage), "answerer": self.label() });
-                frames.send(Chunk::Finish { finish_reason: said.reason, message_metadata: metadata }.frame()).await;
+                out.send(Chunk::Finish { finish_reason: said.reason, message_metadata: metadata }).await;
             }
             Err(error) => {
                 tracing::warn!(request_id, cause = ?error, "chat.answer failed");
-                frames.send(Chunk::error(&error)).await;
+                out.send(Chunk::error(&error)).await;
             }
         }
-        frames.send(DONE.to_owned()).await;
+        out.done().await;
+    }
+
+    /// The same in one piece, for whoever does not read streams. What fails on the way is stored, and an error here.
+    pub async fn whole(self, request_id: String) -> Result<Whole> {
+        let mut said = Said::default();
+        let outcome = self.say(&Out::Nowhere, &mut said).await;
+        let stored = self.store(&said, outcome.as_ref().err()).await;
+        if let Err(error) = outcome.as_ref().and(stored.as_ref()) {
+            tracing::warn!(request_id, cause = ?error, "chat.answer failed");
+        }
+        outcome.and(stored)?;
+        let citations = match Chunk::citations(&said.citations, &self.hits, &said.text) {
+            Chunk::DataCitations { data, .. } => data,
+            _ => Vec::new(),
+        };
+        let Said { text, usage, reason, refused, .. } = said;
+        Ok(Whole { message: self.message, text, refused, citations, usage: usage_wire(usage), reason })
     }
 
     fn label(&self) -> String {
@@ -203,59 +231,59 @@ impl Prepared {
         }
     }
 
-    async fn say(&self, frames: &Frames, said: &mut Said) -> Result<()> {
+    async fn say(&self, out: &Out, said: &mut Said) -> Result<()> {
         said.reason = "stop";
         match &self.answerer {
-            Answerer::Refusal => self.refuse(frames, said).await,
+            Answerer::Refusal => self.refuse(out, said).await,
             Answerer::Extractive => {
-                self.sources(frames).await;
-                self.quote(frames, said).await;
+                self.sources(out).await;
+                self.quote(out, said).await;
             }
             Answerer::Model(account) => {
-                self.sources(frames).await;
+                self.sources(out).await;
                 let mut request = prompt::build(&self.bot, &self.history, &self.question, &self.hits);
                 request.max_tokens = self.capped.then_some(MOST_ANSWER_TOKENS);
                 said.sent = prompt::bytes(&request);
-                self.relay(&account.endpoint, &request, frames, said).await?;
+                self.relay(&account.endpoint, &request, out, said).await?;
             }
         }
         said.citations = cited(&said.text, &self.hits);
         if !said.refused {
-            frames.send(Chunk::citations(&said.citations)).await;
+            out.send(Chunk::citations(&said.citations, &self.hits, &said.text)).await;
         }
         Ok(())
     }
 
-    async fn refuse(&self, frames: &Frames, said: &mut Said) {
+    async fn refuse(&self, out: &Out, said: &mut Said) {
         said.refused = true;
         said.text.clone_from(&self.bot.refusal);
-        self.text(frames, &said.text).await;
+        self.text(out, &said.text).await;
         let data = json!({ "code": "nothing_found", "hint": "Ask with words that stand in the documents, or upload one that answers." });
-        frames.send(Chunk::DataRefusal { id: "refusal", data }.frame()).await;
+        out.send(Chunk::DataRefusal { id: "refusal", data }).await;
     }
 
-    async fn quote(&self, frames: &Frames, said: &mut Said) {
+    async fn quote(&self, out: &Out, said: &mut Said) {
         said.text = extractive::answer(&self.question, &self.hits);
-        self.text(frames, &said.text).await;
+        self.text(out, &said.text).await;
     }
 
-    async fn text(&self, frames: &Frames, text: &str) {
-        frames.send(Chunk::TextStart { id: TEXT }.frame()).await;
+    async fn text(&self, out: &Out, text: &str) {
+        out.send(Chunk::TextStart { id: TEXT }).await;
         for delta in text.split_inclusive("\n\n") {
-            frames.send(Chunk::TextDelta { id: TEXT, delta }.frame()).await;
+            out.send(Chunk::TextDelta { id: TEXT, delta }).await;
         }
-        frames.send(Chunk::TextEnd { id: TEXT }.frame()).await;
+        out.send(Chunk::TextEnd { id: TEXT }).await;
     }
 
-    async fn sources(&self, frames: &Frames) {
+    async fn sources(&self, out: &Out) {
         for (index, hit) in self.hits.iter().enumerate() {
-            frames.send(Chunk::source(index + 1, hit)).await;
+            out.send(Chunk::source(index + 1, hit)).await;
         }
     }
 
-    async fn relay(&self, endpoint: &Endpoint, request: &ChatRequest, frames: &Frames, said: &mut Said) -> Result<()> {
+    async fn relay(&self, endpoint: &Endpoint, request: &ChatRequest, out: &Out, said: &mut Said) -> Result<()> {
         let mut events = self.app.llm.transport.chat(endpoint, request).await?;
-        frames.send(Chunk::TextStart { id: TEXT }.frame()).await;
+        out.send(Chunk::TextStart { id: TEXT }).await;
         while let Some(event) = events.next().await {
             match event? {
                 Event::Delta(delta) if said.text.len() + delta.len() > LONGEST_ANSWER => {
@@ -263,14 +291,14 @@ impl Prepared {
                     break;
                 }
                 Event::Delta(delta) => {
-                    frames.send(Chunk::TextDelta { id: TEXT, delta: &delta }.frame()).await;
+                    out.send(Chunk::TextDelta { id: TEXT, delta: &delta }).await;
                     said.text.push_str(&delta);
                 }
                 Event::Usage(usage) => said.usage = usage,
                 Event::Finish(reason) => said.reason = finish_reason(reason),
             }
         }
-        frames.send(Chunk::TextEnd { id: TEXT }.frame()).await;
+        out.send(Chunk::TextEnd { id: TEXT }).await;
         Ok(())
     }
 

@@ -4,6 +4,8 @@ mod answer;
 mod citations;
 mod extractive;
 mod gaps;
+mod openai;
+mod out;
 mod prompt;
 mod request;
 mod routes;

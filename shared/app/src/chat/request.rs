@@ -1,6 +1,7 @@
 //! What a chat client sends: both documented shapes of the AI SDK, `{id, messages}` and `{id, message}`.
 //! Only the last user message counts; the server's own history is the truth, so forged turns change nothing.
 
+use docent_llm::Turn;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -18,6 +19,10 @@ pub struct Question {
     /// Asks for another answer to the last question instead of adding one.
     pub regenerate: bool,
     pub bot: Option<Uuid>,
+    /// Where no id is given.
+    pub bot_name: Option<String>,
+    /// What was said before, where the caller keeps that himself and not the server.
+    pub earlier: Option<Vec<Turn>>,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +33,8 @@ pub struct Body {
     message: Option<Message>,
     trigger: Option<String>,
     bot: Option<Uuid>,
+    /// False: the answer in one piece, as JSON.
+    stream: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +56,10 @@ struct Part {
 }
 
 impl Body {
+    pub fn streams(&self) -> bool {
+        self.stream.unwrap_or(true)
+    }
+
     pub fn question(self) -> Result<Question> {
         let conversation =
             self.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid("`id` names the conversation."))?;
@@ -64,6 +75,8 @@ impl Body {
             text,
             regenerate: self.trigger.as_deref() == Some("regenerate-message"),
             bot: self.bot,
+            bot_name: None,
+            earlier: None,
         })
     }
 }
@@ -83,17 +96,22 @@ impl Message {
         if text.is_empty() {
             text = self.content.unwrap_or_default();
         }
-        // Postgres cannot store U+0000, and no question needs it.
-        let text = text.replace('\0', "").trim().to_owned();
-        match text.len() {
-            0 => Err(Error::invalid("The user message holds no text.")),
-            1..=LONGEST_QUESTION => Ok(text),
-            _ => Err(Error::new(
-                Kind::PayloadTooLarge,
-                format!("A question holds at most {LONGEST_QUESTION} bytes of text."),
-            )
-            .hint("Upload long text as a document and ask about it.")),
-        }
+        checked(text)
+    }
+}
+
+/// A question's text, or why it is none.
+pub fn checked(text: String) -> Result<String> {
+    // Postgres cannot store U+0000, and no question needs it.
+    let text = text.replace('\0', "").trim().to_owned();
+    match text.len() {
+        0 => Err(Error::invalid("The user message holds no text.")),
+        1..=LONGEST_QUESTION => Ok(text),
+        _ => Err(Error::new(
+            Kind::PayloadTooLarge,
+            format!("A question holds at most {LONGEST_QUESTION} bytes of text."),
+        )
+        .hint("Upload long text as a document and ask about it.")),
     }
 }
 

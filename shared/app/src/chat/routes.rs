@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::future::join;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::answer::Whole;
 use super::gaps::{DEFAULT_DAYS, Gap, MOST_QUESTIONS, gaps};
+use super::out::Out;
 use super::request::Body;
 use super::{answer, store};
 use crate::auth::{Chat, Credential, May, Read};
@@ -24,7 +26,10 @@ where
     App: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new().route("/api/chat", post(create_answer)).route("/api/chat/{id}/stream", get(resume_answer))
+    Router::new()
+        .route("/api/chat", post(create_answer))
+        .route("/api/chat/{id}/stream", get(resume_answer))
+        .merge(super::openai::routes::router())
 }
 
 /// Conversations as they were stored; the bots function serves them.
@@ -45,13 +50,35 @@ async fn create_answer(
     credential: Credential,
     Json(body): Json<Body>,
 ) -> Result<Response> {
+    let (streams, request_id) = (body.streams(), id.as_str().to_owned());
     let prepared = answer::prepare(app, credential, body.question()?).await?;
-    let request_id = id.as_str().to_owned();
-    let mut response = sse::response(sse::produce(move |frames| prepared.stream(request_id, frames)));
+    if !streams {
+        return Ok(Json(AnswerWire::from(prepared.whole(request_id).await?)).into_response());
+    }
+    let mut response = sse::response(sse::produce(move |frames| prepared.stream(request_id, Out::UiStream(frames))));
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
     Ok(response)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerWire {
+    message_id: Uuid,
+    text: String,
+    citations: Vec<Value>,
+    /// No source answers the question: the text is the bot's refusal.
+    refused: bool,
+    finish_reason: &'static str,
+    usage: Value,
+}
+
+impl From<Whole> for AnswerWire {
+    fn from(whole: Whole) -> AnswerWire {
+        let Whole { message: message_id, text, citations, refused, reason: finish_reason, usage } = whole;
+        AnswerWire { message_id, text, citations, refused, finish_reason, usage }
+    }
 }
 
 /// 204 tells the client that there is nothing to resume: answers are not logged while they stream.
@@ -131,8 +158,9 @@ async fn list_gaps(
     let since = wire.since.unwrap_or(app.clock.now() - jiff::SignedDuration::from_hours(24 * DEFAULT_DAYS));
     let tx = app.db.tenant(caller.tenant).await?;
     let most = i64::try_from(MOST_QUESTIONS).unwrap_or(i64::MAX).saturating_add(1);
-    let (found, refused) =
-        tx.finish(async { Ok(join(bots::find(&tx, Some(bot)), store::refused(&tx, bot, since, most)).await) }).await?;
+    let (found, refused) = tx
+        .finish(async { Ok(join(bots::find(&tx, Some(bot), None), store::refused(&tx, bot, since, most)).await) })
+        .await?;
     found?.ok_or_else(|| Error::not_found("bot"))?;
     let mut refused = refused?;
     let truncated = refused.len() > MOST_QUESTIONS;

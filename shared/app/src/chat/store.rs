@@ -10,10 +10,10 @@ use crate::db::TenantTx;
 use crate::error::Result;
 
 /// How many earlier messages a model is given.
-const HISTORY: i64 = 12;
+pub const HISTORY: i64 = 12;
 
 /// How much of each, in characters.
-const HISTORY_CHARS: i32 = 8_000;
+pub const HISTORY_CHARS: i32 = 8_000;
 
 /// After this a message that is still `streaming` lost its producer.
 pub const LEASE_SECONDS: i32 = 330;

@@ -49,6 +49,8 @@ pub enum Chunk<'a> {
         message_metadata: Value,
     },
     Error {
+        #[serde(skip)]
+        code: &'static str,
         error_text: String,
     },
 }
@@ -59,13 +61,13 @@ pub const TEXT: &str = "text";
 /// What ends every stream, after its terminal chunk.
 pub const DONE: &str = "data: [DONE]\n\n";
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
     pub fn frame(&self) -> String {
         // These types always serialize; an empty object would be refused by clients rather than misread.
         format!("data: {}\n\n", serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned()))
     }
 
-    pub fn source(number: usize, hit: &Hit) -> String {
+    pub fn source(number: usize, hit: &'a Hit) -> Chunk<'a> {
         let title = hit.title.as_deref().unwrap_or(&hit.filename);
         let place = json!({
             "documentId": hit.document, "revision": hit.revision, "ordinal": hit.ordinal,
@@ -79,18 +81,23 @@ impl Chunk<'_> {
             filename: &hit.filename,
             provider_metadata: json!({ "docent": place }),
         }
-        .frame()
     }
 
-    pub fn citations(citations: &[Citation]) -> String {
+    /// `at` is where the text names the source first, in characters.
+    pub fn citations(citations: &[Citation], hits: &[Hit], text: &str) -> Chunk<'a> {
         let data = citations.iter().map(|citation| {
-            json!({ "n": citation.number, "sourceId": source_id(citation.number), "page": citation.page, "quote": citation.quote })
+            let marker = format!("[{}]", citation.number);
+            let start = text.find(&marker).map_or(0, |at| text[..at].chars().count());
+            let hit = citation.number.checked_sub(1).and_then(|index| hits.get(index));
+            json!({ "n": citation.number, "sourceId": source_id(citation.number), "page": citation.page,
+                    "quote": citation.quote, "documentId": hit.map(|hit| hit.document),
+                    "filename": hit.map(|hit| &hit.filename), "at": [start, start + marker.chars().count()] })
         });
-        Chunk::DataCitations { id: "citations", data: data.collect() }.frame()
+        Chunk::DataCitations { id: "citations", data: data.collect() }
     }
 
-    pub fn error(error: &Error) -> String {
-        Chunk::Error { error_text: format!("{}: {} {}", error.code(), error.detail, error.hint) }.frame()
+    pub fn error(error: &Error) -> Chunk<'a> {
+        Chunk::Error { code: error.code(), error_text: format!("{}: {} {}", error.code(), error.detail, error.hint) }
     }
 }
 

@@ -207,7 +207,7 @@ async fn search(
     let tenant = credential.tenant();
     let tx = app.db.tenant(tenant).await?;
     let verified = credential.verify(&tx, Scope::Read);
-    let bot = bots::find(&tx, credential.bot(asked.bot)?);
+    let bot = bots::find(&tx, credential.bot(asked.bot)?, None);
     let together = join4(verified, bot, keys::all(&tx), usage::capped(&tx));
     let (caller, bot, keys, capped) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;

@@ -173,7 +173,7 @@ async fn a_bot_is_found_by_id_or_as_the_default() {
     let id: Uuid = made["id"].as_str().unwrap().parse().unwrap();
     let find = async |client: &Client, id: Option<Uuid>| {
         let tx = world.files.app.db.tenant(client.tenant).await.unwrap();
-        tx.finish(bots::find(&tx, id)).await.unwrap()
+        tx.finish(bots::find(&tx, id, None)).await.unwrap()
     };
     let second = find(&world.tenant_a, Some(id)).await.unwrap();
     assert_eq!((second.name.as_str(), second.provider.as_str(), second.model.as_str()), ("Second", "openai", "m"));

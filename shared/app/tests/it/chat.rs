@@ -159,3 +159,22 @@ async fn what_a_bot_had_no_answer_to_is_told_to_its_keeper() {
     assert_eq!(client.get(&format!("{path}?since=yesterday")).await.code(), "invalid_request");
     assert_eq!(world.tenant_b.get(&path).await.code(), "not_found");
 }
+
+#[tokio::test]
+async fn who_does_not_read_streams_gets_json() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    world.ready(&client, "moon.md", MOON.as_bytes()).await;
+    for (id, text, refused) in
+        [("c1", "At what mean distance does the Moon orbit?", false), ("c2", "Who painted that chapel?", true)]
+    {
+        let message = json!({ "role": "user", "parts": [{ "type": "text", "text": text }] });
+        let reply = client.post("/api/chat", json!({ "id": id, "message": message, "stream": false })).await;
+        assert_eq!(reply.headers["content-type"], "application/json", "{}", reply.text());
+        let answer = reply.json();
+        assert_eq!((&answer["refused"], &answer["finishReason"]), (&json!(refused), &json!("stop")), "{answer}");
+        assert_eq!(answer["citations"].as_array().unwrap().is_empty(), refused, "{answer}");
+        let kept = client.get(&format!("/api/conversations/{id}")).await.json();
+        assert_eq!((&kept["messages"][1]["text"], &kept["messages"][1]["id"]), (&answer["text"], &answer["messageId"]));
+    }
+}

@@ -34,6 +34,7 @@ mod limits;
 mod matrix;
 mod migration;
 mod mutation;
+mod openai;
 mod origin;
 mod parts;
 mod pgbouncer;

@@ -54,6 +54,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/documents"),
     ("POST", "/api/upload/{id}/sign"),
     ("GET", "/api/collections"),
+    ("POST", "/v1/chat/completions"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{id}"),
     ("POST", "/api/collections"),
     ("GET", "/api/collections/migration"),
     ("POST", "/api/collections/migration"),
@@ -256,6 +259,11 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
         return Some(body.to_string());
     }
     let body = match (method, route) {
+        ("POST", "/v1/chat/completions") => {
+            let content = format!("Where does the {} nest? {}", handle(victim.number), word(dice, victim));
+            json!({ "model": if foreign_bot.is_null() { json!("default") } else { foreign_bot }, "stream": dice.percent(50),
+                    "messages": [{ "role": "user", "content": content }] })
+        }
         ("POST" | "PATCH", "/api/bots" | "/api/bots/{id}") => {
             let collections = if dice.percent(50) { vec![*dice.pick(&victim.others)] } else { vec![] };
             let mut bot = json!({ "name": word(dice, victim), "instructions": word(dice, victim) });

@@ -304,6 +304,9 @@ impl Scene {
             let id = format!("talk-{}", handle(PASSIVE));
             self.post("/api/chat", json!({ "id": id, "messages": [message], "trigger": trigger })).await;
         }
+        let asked = json!([{ "role": "user", "content": handle(PASSIVE) }]);
+        self.post("/v1/chat/completions", json!({ "model": "Assistant", "messages": asked })).await;
+        self.get("/v1/models").await;
         self.get("/api/conversations").await;
         for bot in [self.passive().bots[0].to_string(), text(&self.get("/api/bots").await["bots"][0], "id")] {
             self.get(&format!("/api/bots/{bot}/gaps")).await;

@@ -1,0 +1,94 @@
+//! `/v1`: bots as models.
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::future::join;
+use serde::Serialize;
+
+use super::{Body, Completion};
+use crate::auth::{Credential, Scope};
+use crate::bots::Listed;
+use crate::chat::answer;
+use crate::chat::out::Out;
+use crate::error::{Error, Result};
+use crate::http::{Json, Path, RequestId, sse};
+use crate::{App, bots};
+
+pub fn router<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new()
+        .route("/v1/chat/completions", post(create_completion))
+        .route("/v1/models", get(list_models))
+        .route("/v1/models/{id}", get(find_model))
+}
+
+async fn create_completion(
+    State(app): State<App>,
+    id: RequestId,
+    credential: Credential,
+    Json(body): Json<Body>,
+) -> Result<Response> {
+    let completion = Completion {
+        id: format!("chatcmpl-{}", app.clock.uuid().simple()),
+        created: app.clock.now().as_second(),
+        model: body.model().to_owned(),
+        include_usage: body.include_usage(),
+    };
+    let (stream, request_id) = (body.stream, id.as_str().to_owned());
+    let question = body.question(app.clock.uuid())?;
+    let prepared = answer::prepare(app, credential, question).await?;
+    if stream {
+        let work = move |frames| prepared.stream(request_id, Out::OpenAi(completion, frames));
+        return Ok(sse::response(sse::produce(work)));
+    }
+    let whole = prepared.whole(request_id).await?;
+    Ok(Json(completion.whole(&whole)).into_response())
+}
+
+#[derive(Serialize)]
+struct ModelsWire {
+    object: &'static str,
+    data: Vec<ModelWire>,
+}
+
+#[derive(Serialize)]
+struct ModelWire {
+    /// The bot's name where no older one has it, or else its id.
+    id: String,
+    object: &'static str,
+    created: i64,
+    owned_by: &'static str,
+}
+
+/// A visitor sees the one bot that it may talk to.
+async fn models(app: &App, credential: &Credential) -> Result<Vec<ModelWire>> {
+    let tx = app.db.tenant(credential.tenant()).await?;
+    let together = join(credential.verify(&tx, Scope::Chat), bots::list(&tx));
+    let (caller, bots) = tx.finish(async { Ok(together.await) }).await?;
+    caller?;
+    let mut models: Vec<ModelWire> = Vec::new();
+    let only = credential.bot(None)?;
+    for Listed { id, name, created_at } in bots? {
+        if only.is_some_and(|only| only != id) {
+            continue;
+        }
+        let taken = name == "default" || models.iter().any(|model| model.id == name);
+        let id = if taken { id.to_string() } else { name };
+        models.push(ModelWire { id, object: "model", created: created_at.as_second(), owned_by: "docent" });
+    }
+    Ok(models)
+}
+
+async fn list_models(State(app): State<App>, credential: Credential) -> Result<Json<ModelsWire>> {
+    Ok(Json(ModelsWire { object: "list", data: models(&app, &credential).await? }))
+}
+
+async fn find_model(State(app): State<App>, credential: Credential, Path(id): Path<String>) -> Result<Json<ModelWire>> {
+    let found = models(&app, &credential).await?.into_iter().find(|model| model.id == id);
+    Ok(Json(found.ok_or_else(|| Error::not_found("model"))?))
+}

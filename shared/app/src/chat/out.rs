@@ -1,0 +1,33 @@
+//! Where an answer goes while it is made: to a client in one of the dialects, or nowhere before it is whole.
+
+use super::openai::Completion;
+use super::ui_stream::{Chunk, DONE};
+use crate::http::sse::Frames;
+
+pub enum Out {
+    UiStream(Frames),
+    OpenAi(Completion, Frames),
+    /// For those who wait for all of it.
+    Nowhere,
+}
+
+impl Out {
+    pub async fn send(&self, chunk: Chunk<'_>) {
+        match self {
+            Out::UiStream(frames) => frames.send(chunk.frame()).await,
+            Out::OpenAi(completion, frames) => {
+                for frame in completion.frames(&chunk) {
+                    frames.send(frame).await;
+                }
+            }
+            Out::Nowhere => {}
+        }
+    }
+
+    /// What ends every stream, after its terminal chunk.
+    pub async fn done(&self) {
+        if let Out::UiStream(frames) | Out::OpenAi(_, frames) = self {
+            frames.send(DONE.to_owned()).await;
+        }
+    }
+}
