@@ -39,7 +39,7 @@ impl<'a> Searcher<'a> {
         let query = Query::prepared(vec![tenant.uuid()], question.terms.clone(), vector, MODEL.to_owned(), limit);
         let begin = Instant::now();
         let tx = self.db.tenant(tenant).await?;
-        let hits = tx.finish(search::hybrid(&tx, &query)).await?;
+        let hits = tx.finish(search::hybrid(&tx, &query)).await?.hits;
         let seconds = begin.elapsed().as_secs_f64();
         let rows = hits.len();
         let places = hits.into_iter().map(|hit| (hit.document.to_string(), hit.ordinal)).collect();

@@ -2,6 +2,7 @@
 
 mod admin;
 mod ask;
+mod copy;
 mod eval;
 mod ingest;
 mod keys;

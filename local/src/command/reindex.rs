@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use docent::config::Environment;
 use docent::db::reindex::{self, Step, What};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Failure, admin};
+use super::{Failure, admin, copy};
 use crate::terminal;
 
 #[derive(Args)]
@@ -17,7 +17,11 @@ Nothing waits for it: until a tenant has its index, its vectors are all read, wh
 it, run it again: the next run goes on with what is missing. Run it every night; it also takes away what a tenant has
 become too small for.
 
-Exit codes: 0 every index is as it should be; 1 some are not (--check), or it failed; 2 wrong usage")]
+With --to qdrant it copies what vectors the Qdrant of QDRANT_URL does not have, of this tenant or of all, removes what
+Postgres has no more, and makes no index in Postgres. Copy, set QDRANT_URL for the functions, and copy once more what came meanwhile. The way back is to
+unset it: Postgres keeps every vector.
+
+Exit codes: 0 all is as it should be; 1 something is not (--check), or it failed; 2 wrong usage")]
 pub struct Options {
     /// Only this tenant's
     #[arg(long, value_name = "ID")]
@@ -28,12 +32,25 @@ pub struct Options {
     /// Memory for one build, at most; a graph that does not fit takes many times as long
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     memory: u32,
-    /// Print JSON, one line per index
+    /// Copy the vectors into this store instead
+    #[arg(long, value_name = "STORE")]
+    to: Option<Store>,
+    /// Print JSON, one line per index, or per tenant and model
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Store {
+    /// The one of QDRANT_URL
+    Qdrant,
+}
+
 pub async fn run(environment: &Environment, options: Options) -> Result<(), Failure> {
+    if let Some(Store::Qdrant) = options.to {
+        let Options { tenant, check, json, .. } = options;
+        return copy::run(environment, copy::Copy { tenant, check, json }).await;
+    }
     let url = admin::direct(environment)?;
     let steps = reindex::plan(url, options.tenant).await?;
     for step in &steps {

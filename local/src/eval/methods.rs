@@ -111,8 +111,7 @@ async fn one(
         Method::Hybrid => (None, None, None),
     };
     let began = Instant::now();
-    let tx = bench.app.db.tenant(bench.tenant).await?;
-    let hits = tx.finish(search::hybrid(&tx, query)).await?;
+    let hits = search::find(bench.app, bench.tenant, query).await?;
     let embedding = if method == Method::Lexical { 0.0 } else { asking.seconds };
     let seconds = began.elapsed().as_secs_f64() + embedding;
     query.vector = vector.or(query.vector.take());

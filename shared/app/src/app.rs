@@ -11,6 +11,7 @@ use crate::db::{Db, Role};
 use crate::keys::{Masters, OperatorKeys};
 use crate::limits::{Backend, Rates};
 use crate::usage::Tariff;
+use crate::vectors::Vectors;
 
 /// What the visitors' keys are derived for; another purpose gets other keys from the same masters.
 const VISITORS: &[u8] = b"docent/visitor/v1";
@@ -19,6 +20,8 @@ const VISITORS: &[u8] = b"docent/visitor/v1";
 pub struct App {
     pub db: Db,
     pub llm: Llm,
+    /// Where vectors are asked for what lies near.
+    pub vectors: Vectors,
     pub masters: Masters,
     /// Signs visitors, with keys derived from the masters.
     pub signer: Signer,
@@ -58,6 +61,7 @@ impl App {
             sessions: Sessions::new(config::Sessions::read(environment)?, transport.clone(), clock.clone()),
             db,
             llm: Llm { transport: transport.clone(), local: None },
+            vectors: Vectors::read(environment)?,
             signer: Signer::new(masters.derive(VISITORS)),
             masters,
             newcomers: Newcomers::new(config::newcomers(environment)?),

@@ -2,6 +2,7 @@
 //! What is missing or contradicts itself stops the start, naming the variable and the remedy.
 
 mod paces;
+mod qdrant;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use url::Url;
 use crate::limits::{Policy, Rates};
 
 pub use paces::Paces;
+pub use qdrant::Qdrant;
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
 /// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger

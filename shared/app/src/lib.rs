@@ -21,6 +21,7 @@ pub mod objects;
 pub mod search;
 pub mod telemetry;
 pub mod usage;
+pub mod vectors;
 pub mod webhooks;
 
 pub use app::App;

@@ -41,6 +41,7 @@ pub use key_check::KeyCheck;
 pub use limits::Limits;
 pub use rerank::{MOST_PASSAGES, Ranked, RerankRequest};
 pub use stream::ChatStream;
+pub use transport::{Answer, Ask, Inside, Verb};
 pub use transport::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice, Transport};
 
 /// The wire language that a provider speaks.

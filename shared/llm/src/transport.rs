@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{self, ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Request, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -249,8 +249,13 @@ static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::ne
 });
 
 fn build(limits: &Limits, look_up: LookUp) -> Result<Client, Box<dyn std::error::Error>> {
+    Ok(builder(limits)?.dns_resolver(PublicOnly { allow_loopback: limits.allow_loopback, look_up }).build()?)
+}
+
+/// A client that may not leave the address that it is given.
+fn builder(limits: &Limits) -> Result<ClientBuilder, Box<dyn std::error::Error>> {
     let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
-    let client = Client::builder()
+    let builder = Client::builder()
         .tls_backend_preconfigured(TLS.clone()?)
         .user_agent(USER_AGENT)
         .connect_timeout(limits.connect)
@@ -258,10 +263,8 @@ fn build(limits: &Limits, look_up: LookUp) -> Result<Client, Box<dyn std::error:
         // A redirect or a proxy named by the environment would choose a destination that nobody checked.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .referer(false)
-        .dns_resolver(PublicOnly { allow_loopback: limits.allow_loopback, look_up })
-        .build()?;
-    Ok(client)
+        .referer(false);
+    Ok(builder)
 }
 
 /// Filters at connect time what a name resolves to. IP literals never come here: `address::check` judges them.
@@ -294,7 +297,9 @@ impl Resolve for PublicOnly {
 }
 
 mod chat;
+mod inside;
 mod outbound;
+pub use inside::{Answer, Ask, Inside, Verb};
 pub use outbound::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice};
 
 #[cfg(test)]

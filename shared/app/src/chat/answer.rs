@@ -69,7 +69,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
     let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
-    let query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
+    let mut query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
     let history = question.earlier.unwrap_or(history?);
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);
@@ -98,12 +98,13 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
         }
     };
     let together = join3(search::hybrid(&tx, &query), store::open(&tx, &opening), reserve);
-    let (hits, conversation, capped) = tx.finish(async { Ok(together.await) }).await?;
-    let (hits, conversation) = (hits?, conversation?);
+    let (found, conversation, capped) = tx.finish(async { Ok(together.await) }).await?;
+    let (found, conversation) = (found?, conversation?);
     let capped = match capped {
         Ok(capped) => capped,
         Err(error) => return Err(turned_away(&app, tenant, [conversation, message], error).await),
     };
+    let hits = search::complete(&app, tenant, &mut query, found).await;
     let answerer = if search::relevant(&hits, embedder.relevance_floor()) { chosen } else { Answerer::Refusal };
     let question = question.text;
     Ok(Prepared { app, caller, bot, answerer, key, question, history, hits, conversation, message, spending, capped })

@@ -65,6 +65,30 @@ fn a_file_may_be_larger_when_it_need_not_be_held_as_a_whole() {
 }
 
 #[test]
+fn a_qdrant_has_an_address_of_any_network_and_perhaps_a_key() {
+    let read = |pairs: &[(&str, &str)]| Qdrant::read(&environment(pairs));
+    assert!(read(&[]).unwrap().is_none());
+    for url in ["http://127.0.0.1:6333/", "http://10.0.0.7:6333/", "https://x.cloud.qdrant.io:6333/below"] {
+        let qdrant = read(&[("QDRANT_URL", url), ("QDRANT_API_KEY", "canary")]).unwrap().unwrap();
+        assert_eq!(qdrant.url.as_str(), url);
+        assert!(!format!("{qdrant:?}").contains("canary"));
+        assert!(read(&[("QDRANT_URL", url)]).unwrap().unwrap().key.is_none());
+    }
+    assert_eq!(read(&[("QDRANT_API_KEY", "canary")]).unwrap_err().variable, "QDRANT_URL");
+    for wrong in [
+        "127.0.0.1:6333",
+        "grpc://qdrant:6334",
+        "https://",
+        "https://me@host",
+        "https://u:canary@host",
+        "http://host/?k=1",
+    ] {
+        let error = read(&[("QDRANT_URL", wrong)]).unwrap_err();
+        assert!(error.variable == "QDRANT_URL" && !error.to_string().contains("canary"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_redis_has_an_address_and_a_token() {
     let read = |pairs: &[(&str, &str)]| Redis::read(&environment(pairs));
     assert!(read(&[]).unwrap().is_none());

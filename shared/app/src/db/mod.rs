@@ -1,5 +1,6 @@
 //! Postgres: the pool, the check of the role that we run as, and [`TenantTx`], the only door to tenant tables.
 
+pub mod copy;
 pub mod dense;
 mod door;
 pub mod migrate;

@@ -180,7 +180,7 @@ async fn large(client: &Client, tenant: Option<Uuid>) -> Result<Vec<(Uuid, Vecto
 }
 
 /// Work on a connection of its own, which is driven beside it and ends with it.
-async fn connected<T>(url: &str, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+pub(super) async fn connected<T>(url: &str, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let (client, connection) = tokio_postgres::connect(url, MakeRustlsConnect::new(tls())).await.map_err(failed)?;
     let driven = async {
         match connection.await {

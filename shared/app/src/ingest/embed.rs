@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use docent_llm::{EmbedLimits, ErrorKind, likely_tokens};
+use pgvector::Vector;
 use tokio::time::{Instant, sleep};
 
 use super::Ingest;
@@ -12,10 +13,12 @@ use super::build::{Held, Stop};
 use super::failpoint::{self, failpoint};
 use super::plan::{Plan, Row};
 use super::store::{self, Lease};
+use crate::auth::TenantId;
 use crate::embedder::{self, Embedder, Inputs};
 use crate::error::{Error, Kind, Result};
 use crate::limits;
 use crate::usage::{Bill, Spender};
+use crate::vectors::{Place, Point, Set};
 
 /// The wait after a first refusal that does not say for how long; doubled after each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -113,6 +116,7 @@ impl Ingest {
             return Ok(Some((Vec::new(), None)));
         }
         let (fresh, tokens) = (inputs.len(), inputs.iter().map(|input| likely_tokens(input)).sum());
+        self.alive(held, self.app.vectors.answer()).await??;
         self.in_turn(held, feed, tokens).await?;
         let by = Spender::documents(held.tenant());
         match self.alive(held, feed.embedder.embed_metered(&self.app, by, true, Inputs::Documents(inputs))).await? {
@@ -213,8 +217,18 @@ impl Ingest {
         stored
     }
 
+    /// Before Postgres says that the batch is stored: whoever is killed in between leaves points that nobody reads, and
+    /// that the next worker writes again under the same ids.
+    pub(super) async fn copy(&self, tenant: TenantId, model: &str, points: Vec<Point<'_>>) -> Result<()> {
+        let Some(first) = points.first() else { return Ok(()) };
+        let set = Set::new(model, first.vector.len());
+        self.app.vectors.keep(tenant, &set, &points).await
+    }
+
     async fn store(&self, lease: &Lease, batch: Result<Batch>, bill: Option<&Bill>) -> Result<(), Stop> {
         let batch = batch?;
+        let points = batch.rows.iter().zip(batch.vectors()).map(|(row, vector)| point(lease, row, vector)).collect();
+        self.alive(lease, self.copy(lease.tenant, &lease.embedding_model, points)).await??;
         failpoint(failpoint::BEFORE_BATCH);
         let tx = self.app.db.tenant(lease.tenant).await?;
         if !store::batch::store(&tx, lease, &batch).await? {
@@ -225,6 +239,12 @@ impl Ingest {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// A chunk's vector on its way into another store than Postgres.
+fn point<'a>(lease: &Lease, row: &Row, vector: &'a Vector) -> Point<'a> {
+    let place = Place { document: lease.document, revision: lease.revision, ordinal: row.ordinal };
+    Point { place, vector: vector.as_slice() }
 }
 
 fn seconds(wait: Duration) -> i32 {

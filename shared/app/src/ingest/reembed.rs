@@ -15,6 +15,7 @@ use crate::embedder::Embedder;
 use crate::error::Result;
 use crate::keys;
 use crate::usage::Bill;
+use crate::vectors::Point;
 
 /// When everything has its vector, what came meanwhile is looked for this often, in seconds.
 const TOP_UP: i32 = 30;
@@ -127,7 +128,6 @@ impl Ingest {
         Ok(last)
     }
 
-    /// What was asked for is paid for, whatever becomes of the batch.
     async fn keep_vectors(
         &self,
         lease: &Lease,
@@ -135,13 +135,35 @@ impl Ingest {
         batch: Batch<Missing>,
         bill: Option<Bill>,
     ) -> Result<(), Stop> {
+        let stored = self.store_vectors(lease, model, &batch, bill.as_ref()).await;
+        if stored.is_err()
+            && let Some(bill) = &bill
+        {
+            // What was asked for is paid for, whatever becomes of the batch.
+            let tx = self.app.db.tenant(lease.tenant).await?;
+            tx.finish(bill.book(&tx)).await?;
+        }
+        stored
+    }
+
+    async fn store_vectors(
+        &self,
+        lease: &Lease,
+        model: &str,
+        batch: &Batch<Missing>,
+        bill: Option<&Bill>,
+    ) -> Result<(), Stop> {
+        let points = batch.rows.iter().zip(batch.vectors());
+        let points = points.map(|(row, vector)| Point { place: row.place(), vector: vector.as_slice() }).collect();
+        self.alive(lease, self.copy(lease.tenant, model, points)).await??;
         let tx = self.app.db.tenant(lease.tenant).await?;
-        let stored = store::store(&tx, lease, model, &batch).await?;
-        if let Some(bill) = &bill {
+        if !store::store(&tx, lease, model, batch).await? {
+            return Err(Stop::Fenced);
+        }
+        if let Some(bill) = bill {
             bill.book(&tx).await?;
         }
-        tx.commit().await?;
-        if stored { Ok(()) } else { Err(Stop::Fenced) }
+        Ok(tx.commit().await?)
     }
 
     async fn discard(&self, lease: &Lease) -> Result<(), Stop> {

@@ -11,6 +11,7 @@ use crate::auth::TenantId;
 use crate::db::Control;
 use crate::error::Result;
 use crate::objects::{From, Listed};
+use crate::vectors::Gone;
 use crate::{limits, usage, webhooks};
 
 /// An upload in parts that was begun so long ago is not completed any more.
@@ -98,8 +99,9 @@ impl Ingest {
         self.drop_versions(tenant, report).await?;
         self.abort_uploads(tenant, report).await?;
         self.forget_uploads(tenant, report).await?;
+        let forgotten = self.forget_superseded(tenant).await?;
         let tx = self.app.db.tenant(tenant).await?;
-        report.superseded += store::sweep::supersede(&tx).await?;
+        report.superseded += store::sweep::supersede(&tx, forgotten).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
@@ -190,12 +192,35 @@ impl Ingest {
         }
     }
 
+    /// Before the rows that say what there is to forget; another store that does not answer is asked by the next sweep.
+    async fn forget(&self, tenant: TenantId, gone: Gone<'_>) -> bool {
+        let forgotten = self.app.vectors.forget(tenant, gone).await;
+        if let Err(cause) = &forgotten {
+            tracing::warn!(tenant = %tenant.uuid(), ?cause, "ingest.sweep keeps rows whose points are still to be forgotten");
+        }
+        forgotten.is_ok()
+    }
+
+    /// The documents whose old revisions may go now: those without points in another store, or all where there is none.
+    async fn forget_superseded(&self, tenant: TenantId) -> Result<Option<Vec<Uuid>>> {
+        if self.app.vectors.qdrant().is_none() {
+            return Ok(None);
+        }
+        let superseded = {
+            let tx = self.app.db.tenant(tenant).await?;
+            tx.finish(store::sweep::superseded(&tx)).await?
+        };
+        let forgotten = self.forget(tenant, Gone::Revisions(&superseded)).await;
+        Ok(Some(superseded.into_iter().map(|(document, _)| document).filter(|_| forgotten).collect()))
+    }
+
     /// Bytes first: a row without bytes is found again, bytes without a row are not.
     async fn purge(&self, tenant: TenantId, report: &mut SweepReport) -> Result<()> {
         let dead = {
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::purgeable(&tx)).await?
         };
+        let forgotten = self.forget(tenant, Gone::Documents(&dead)).await;
         for id in dead {
             failpoint(failpoint::BEFORE_PURGE);
             // Every version, and whatever else came to lie there.
@@ -210,6 +235,9 @@ impl Ingest {
                 }
             }
             failpoint(failpoint::AFTER_BYTES);
+            if !forgotten {
+                continue;
+            }
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::sweep::remove(&tx, id)).await?;
             failpoint(failpoint::AFTER_PURGE);

@@ -3,6 +3,8 @@
 -- $7 the name of the tenant's own index of that model. What stands in braces is put in by db/dense.rs.
 -- $8 documents or null, $9 a predicate over their metadata or null, $10 and $11 their dates or null, $12 how many neighbours.
 -- $13 what each of the terms counts, $14 what the dense leg counts (the lexical one counts 1).
+-- $15 documents, $16 revisions, $17 ordinals and $18 cosines of what another store of vectors found; then $4 is null, and
+-- no vector is read here. All empty where Postgres has the vectors.
 with live as materialized (
   -- What readers may see: the current revision of documents that were not deleted.
   select d.id, d.current_revision as revision, d.current_chunks as chunks, d.current_length as length
@@ -92,6 +94,13 @@ with live as materialized (
     limit 50
   ) n
   where n.distance is not null
+), given as materialized (
+  -- The other store knows neither what was deleted or replaced since, nor for certain whose a point is.
+  select g.document_id, g.revision, g.ordinal, g.cosine
+  from unnest($15, $16, $17, $18) as g (document_id, revision, ordinal, cosine)
+  join live on live.id = g.document_id and live.revision = g.revision and g.ordinal < live.chunks
+  order by g.cosine desc, g.document_id, g.ordinal
+  limit 50
 ), dense as (
   select near.document_id, near.revision, near.ordinal, 1 - near.distance as cosine
   from near
@@ -114,6 +123,8 @@ with live as materialized (
     order by e.distance, e.document_id, e.ordinal
     limit 50
   )
+  union all
+  select given.document_id, given.revision, given.ordinal, given.cosine from given
 ), fused as (
   -- Reciprocal rank fusion (Cormack et al. 2009, https://doi.org/10.1145/1571941.1572114), the dense leg weighted by
   -- model and language: fusion.rs says how, and why the constant is not the usual 60.
@@ -139,7 +150,8 @@ select c.document_id, c.revision, c.ordinal, c.text, c.page_first, c.page_last, 
        array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
              and n.ordinal between c.ordinal - $12 and c.ordinal - 1 order by n.ordinal),
        array(select n.text from chunk n where n.tenant_id = $1 and n.document_id = c.document_id and n.revision = c.revision
-             and n.ordinal between c.ordinal + 1 and c.ordinal + $12 order by n.ordinal)
+             and n.ordinal between c.ordinal + 1 and c.ordinal + $12 order by n.ordinal),
+       (select count(*) from given)
 from fused
 join chunk c on c.tenant_id = $1 and c.document_id = fused.document_id and c.revision = fused.revision and c.ordinal = fused.ordinal
 join document d on d.tenant_id = $1 and d.id = c.document_id

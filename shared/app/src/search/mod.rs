@@ -2,6 +2,7 @@
 
 mod filter;
 mod fusion;
+mod nearest;
 mod rerank;
 pub mod routes;
 mod similar;
@@ -12,6 +13,7 @@ use pgvector::Vector;
 use uuid::Uuid;
 
 pub use filter::{Filter, MOST_NAMED, condition};
+pub use nearest::{FIRST, MOST_ASKS, Nearest, complete, find};
 pub use rerank::{DEADLINE, Rerank};
 pub use routes::router;
 
@@ -52,6 +54,8 @@ pub struct Query {
     pub reranked: bool,
     /// Near duplicates give their places to others.
     pub distinct: bool,
+    /// What lies near, where another store than Postgres was asked.
+    pub nearest: Option<Nearest>,
     /// What embedding the question cost; [`hybrid`] books it.
     bill: Option<Bill>,
 }
@@ -76,6 +80,14 @@ impl<'a> Asked<'a> {
         let filter = Filter::default();
         Asked { text, bot, embedder, limit: DEFAULT_LIMIT, filter, neighbours: 0, reranked: false, by, capped: false }
     }
+}
+
+/// What one search statement found.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub hits: Vec<Hit>,
+    /// How many of another store's points readers may see; at most as many as the dense leg has.
+    pub live: usize,
 }
 
 /// One chunk that was found, with the place it stands at and why it was found.
@@ -114,6 +126,7 @@ impl Query {
     pub async fn new(app: &App, asked: Asked<'_>) -> Result<Query> {
         let Asked { text, bot, embedder, limit, filter, neighbours, reranked, by, capped } = asked;
         let docent_text::Question { terms, weights, language } = docent_text::question(text);
+        let tenant = by.tenant;
         let dense_weight = fusion::dense_weight(embedder.name(), language);
         let (mut vectors, bill) = if dense_weight > 0.0 {
             let reserve = capped || embedder.spends_the_operators();
@@ -128,7 +141,8 @@ impl Query {
         }
         let neighbours = neighbours.clamp(0, MOST_NEIGHBOURS);
         let prepared = Query::prepared(collections, terms, vector, embedder.name().to_owned(), limit);
-        Ok(Query { weights, dense_weight, filter, neighbours, reranked, distinct: true, bill, ..prepared })
+        let query = Query { weights, dense_weight, filter, neighbours, reranked, distinct: true, bill, ..prepared };
+        query.near(app, tenant).await
     }
 
     /// How many chunks to look at, so that enough are left when near duplicates go.
@@ -160,23 +174,28 @@ impl Query {
             neighbours: 0,
             reranked: false,
             distinct: false,
+            nearest: None,
             bill: None,
         }
     }
 }
 
-/// The best chunks of the live revisions, best first, without near duplicates unless they are wanted: `limit` of them, or all candidates of a
-/// reranker. One statement, so it can share its trip.
-pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Vec<Hit>> {
-    let hits = match &query.bill {
+/// The best chunks of the live revisions, best first, without near duplicates unless they are wanted: `limit` of them, or
+/// all candidates of a reranker. One statement, so it can share its trip; [`complete`] comes behind it.
+pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Found> {
+    let found = match &query.bill {
         None => store::hybrid(tx, query).await,
         Some(bill) => {
-            let (hits, booked) = join(store::hybrid(tx, query), bill.book(tx)).await;
-            booked.and(hits)
+            let (found, booked) = join(store::hybrid(tx, query), bill.book(tx)).await;
+            booked.and(found)
         }
     };
     let most = if query.reranked { MOST } else { query.limit };
-    if query.distinct { Ok(similar::distinct(hits?, usize::try_from(most).unwrap_or_default())) } else { hits }
+    let Found { mut hits, live } = found?;
+    if query.distinct {
+        hits = similar::distinct(hits, usize::try_from(most).unwrap_or_default());
+    }
+    Ok(Found { hits, live })
 }
 
 /// Whether anything that was found answers the question at all.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Asked, DEFAULT_LIMIT, Filter, Hit, MOST, MOST_NAMED, MOST_NEIGHBOURS, Query, Rerank, condition};
+use super::{Asked, DEFAULT_LIMIT, Filter, Hit, MOST, MOST_NAMED, MOST_NEIGHBOURS, Nearest, Query, Rerank, condition};
 use crate::App;
 use crate::auth::{Credential, Scope, TenantId};
 use crate::embedder::Embedder;
@@ -122,7 +122,23 @@ struct ExplainWire {
     /// Whether the order is the reranker's, and what kept it from being.
     reranked: bool,
     rerank_error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vectors: Option<VectorsWire>,
     milliseconds: Laps,
+}
+
+/// How another store than Postgres was asked for what lies near; with an error, the words alone were searched.
+#[derive(Serialize)]
+struct VectorsWire {
+    store: &'static str,
+    asks: u32,
+    error: Option<&'static str>,
+}
+
+impl VectorsWire {
+    fn new(nearest: &Nearest) -> VectorsWire {
+        VectorsWire { store: "qdrant", asks: nearest.asks, error: nearest.error }
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -222,10 +238,9 @@ async fn search(
     let (mut laps, mut begun) = (Laps::default(), Instant::now());
     let plain = Asked::plain(text, &bot, &embedder, Spender::of(&caller));
     let (neighbours, reranked, capped) = (asked.neighbours, reranker.is_some(), capped?);
-    let query = Query::new(&app, Asked { limit, filter, neighbours, reranked, capped, ..plain }).await?;
+    let mut query = Query::new(&app, Asked { limit, filter, neighbours, reranked, capped, ..plain }).await?;
     laps.embed = lap(&mut begun);
-    let tx = app.db.tenant(tenant).await?;
-    let mut hits = tx.finish(super::hybrid(&tx, &query)).await?;
+    let mut hits = super::find(&app, tenant, &mut query).await?;
     laps.search = lap(&mut begun);
     let mut outcome = Ok(());
     if let (Some(endpoint), Some(RerankWire { model, .. })) = (&reranker, &asked.rerank) {
@@ -240,6 +255,7 @@ async fn search(
         model: query.model,
         collections: query.collections,
         metadata: query.filter.metadata,
+        vectors: query.nearest.as_ref().map(VectorsWire::new),
         milliseconds: laps,
     });
     Ok(Json(HitsWire { hits: hits.into_iter().map(|hit| HitWire::new(hit, asked.explain)).collect(), explain }))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use docent::App;
 use docent::auth::TenantId;
+use docent::db::copy;
 use docent::db::dense::{CROSSOVER, Shape};
 use docent::db::reindex::{self, Step, What};
 use docent::function::Files;
@@ -70,8 +71,9 @@ impl Library {
 
     /// The places that the product finds, best first.
     async fn found(&self, world: &World, vector: &Vector, limit: i32) -> Vec<(Uuid, i32)> {
-        let tx = world.files.app.db.tenant(self.tenant).await.unwrap();
-        let hits = tx.finish(search::hybrid(&tx, &self.query(vector, limit))).await.unwrap();
+        let app = &world.files.app;
+        let mut query = self.query(vector, limit).near(app, self.tenant).await.unwrap();
+        let hits = search::find(app, self.tenant, &mut query).await.unwrap();
         assert!(hits.is_sorted_by(|one, other| one.cosine >= other.cosine));
         hits.into_iter().map(|hit| (hit.document, hit.ordinal)).collect()
     }
@@ -119,6 +121,10 @@ impl Library {
             (&0, Type::INT4),
             (&Vec::<f64>::new(), Type::FLOAT8_ARRAY),
             (&1.0, Type::FLOAT8),
+            (&Vec::<Uuid>::new(), Type::UUID_ARRAY),
+            (&Vec::<i32>::new(), Type::INT4_ARRAY),
+            (&Vec::<i32>::new(), Type::INT4_ARRAY),
+            (&Vec::<f64>::new(), Type::FLOAT8_ARRAY),
         ];
         let rows = function.query_typed(&sql, parameters).await.unwrap();
         function.batch_execute("rollback").await.unwrap();
@@ -251,6 +257,37 @@ async fn wide_vectors_are_indexed_by_halves_and_other_dimensions_stand_beside_th
     let found = narrow.found(&world, &question, 50).await;
     assert!(changed > 50 && found.len() == 50, "{changed} {found:?}");
     assert_eq!(found, narrow.exact(&admin, &question).await);
+}
+
+/// Copies into the world's Qdrant what `docent reindex --to qdrant` does.
+async fn copied(world: &World) {
+    let vectors = &world.files.app.vectors;
+    for part in copy::parts(&world.admin_url, None).await.unwrap() {
+        copy::run(&world.admin_url, vectors.qdrant().unwrap(), &part, false, &|_| ()).await.unwrap();
+    }
+}
+
+/// Libraries of every width, each found in whole by a store that compares exactly.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_store_finds_what_an_exact_scan_finds() {
+    let world = World::on_qdrant().await;
+    let admin = world.admin().await;
+    let (a, b) = (world.tenant_a.tenant, world.tenant_b.tenant);
+    let wide = Library::new(&admin, a, 1_000, DIMENSIONS).await;
+    let widest = Library::new(&admin, b, 60, 4_096).await;
+    copied(&world).await;
+    for library in [&wide, &widest] {
+        assert_eq!(recall(&world, &admin, library).await, 1.0);
+    }
+    // A model whose dimension changes at its provider: each width has a collection of its own.
+    let sql = "update embedding set vector = subvector(vector, 1, 40) where tenant_id = $1 and ordinal < 20";
+    admin.execute(sql, &[&a.uuid()]).await.unwrap();
+    copied(&world).await;
+    let narrow = Library { dimensions: 40, ..wide };
+    let question = narrow.questions(&admin, 1).await.remove(0);
+    assert_eq!(question.as_slice().len(), 40);
+    assert_eq!(narrow.found(&world, &question, 50).await, narrow.exact(&admin, &question).await);
+    assert_eq!(world.qdrant.unwrap().collections().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

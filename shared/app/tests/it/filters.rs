@@ -56,7 +56,12 @@ async fn library(world: &mut World) -> Vec<String> {
 
 #[tokio::test]
 async fn filters_leave_what_they_name() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        narrowed(world).await;
+    }
+}
+
+async fn narrowed(mut world: World) {
     let client = world.tenant_a.clone();
     let ids = library(&mut world).await;
     let home = client.get("/api/collections").await.json()["collections"][0]["id"].clone();
@@ -130,7 +135,12 @@ async fn under_a_filter_ranks_are_those_of_a_library_that_holds_nothing_else() {
 
 #[tokio::test]
 async fn a_hit_comes_with_its_neighbours_its_ranks_and_without_its_doubles() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        widened(world).await;
+    }
+}
+
+async fn widened(mut world: World) {
     let client = world.tenant_a.clone();
     let filler = |word: &str| format!("{word} weather over the harbour was noted in the log again. ").repeat(40);
     let text = format!("{}\n\nThe lighthouse was lit by the keeper Oda.\n\n{}", filler("Fair"), filler("Foul"));
@@ -181,7 +191,12 @@ async fn reranker(status: Arc<Mutex<u16>>) -> String {
 
 #[tokio::test]
 async fn a_reranker_decides_the_order_and_its_failure_does_not() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        reranked(world).await;
+    }
+}
+
+async fn reranked(mut world: World) {
     let client = world.tenant_a.clone();
     library(&mut world).await;
     let status = Arc::new(Mutex::new(200));

@@ -102,7 +102,12 @@ async fn title_and_notes_are_the_keepers() {
 
 #[tokio::test]
 async fn a_document_moves_with_its_chunks_or_is_made_anew_for_another_model() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        moved(world).await;
+    }
+}
+
+async fn moved(mut world: World) {
     let client = world.tenant_a.clone();
     let id = world.ready(&client, "rivers.txt", TEXT).await;
     let home = client.get("/api/collections").await.json()["collections"][0]["id"].clone();

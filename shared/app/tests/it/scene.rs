@@ -3,6 +3,7 @@
 
 mod migration;
 mod pace;
+mod vectors;
 mod versions;
 
 use std::sync::Arc;

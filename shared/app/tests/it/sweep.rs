@@ -7,9 +7,14 @@ use crate::ingest::{TEXT, count, document, whole};
 use crate::world::{CRON_SECRET, World, put};
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 async fn the_sweep_alone_converges() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        converges(world).await;
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
+async fn converges(mut world: World) {
     let (a, b) = (world.tenant_a.clone(), world.tenant_b.clone());
     let created = a.post("/api/upload", json!({ "filename": "moon.txt", "size": TEXT.len() })).await.json();
     let id = created["documentId"].as_str().unwrap().to_owned();
@@ -79,7 +84,12 @@ async fn the_sweep_alone_converges() {
 
 #[tokio::test]
 async fn the_sweep_reports_strangers_and_purges_the_dead() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        purges(world).await;
+    }
+}
+
+async fn purges(mut world: World) {
     let client = world.tenant_a.clone();
     let id = world.upload(&client, "moon.txt", TEXT).await;
     let stranger = world.upload(&client, "stranger.txt", TEXT).await;

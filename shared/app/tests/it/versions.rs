@@ -73,7 +73,12 @@ async fn the_same_name_by_each_policy() {
 
 #[tokio::test]
 async fn the_old_version_serves_until_the_new_one_is_whole() {
-    let mut world = World::new().await;
+    for world in World::on_each_store().await {
+        replaced(world).await;
+    }
+}
+
+async fn replaced(mut world: World) {
     let client = world.tenant_a.clone();
     let id = next(&mut world, "version", &text(1)).await;
     let (_, made) = ask(&client, "version", &text(2)).await;

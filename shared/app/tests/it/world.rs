@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, mpsc};
 use tower::ServiceExt;
 
+use crate::qdrant::{self, Qdrant};
+
 pub const APP_PASSWORD: &str = "app-password-of-the-tests";
 /// Chunks of one batch: a test's document has several.
 pub const BATCH: usize = 64;
@@ -125,6 +127,7 @@ pub struct World {
     pub tenant_b: Client,
     pub anon: Client,
     pub events: mpsc::Receiver<String>,
+    pub qdrant: Option<Qdrant>,
     pub _folder: tempfile::TempDir,
 }
 
@@ -135,10 +138,31 @@ impl World {
 
     /// `adjust` may swap a part of the system before its router is built.
     pub async fn with(adjust: impl FnOnce(Files) -> Files) -> World {
+        // The whole suite on the other store, for whoever wants to see it.
+        let qdrant = match Environment::process().get("DOCENT_TEST_VECTORS") {
+            Some("qdrant") => Some(Qdrant::start().await),
+            _ => None,
+        };
+        World::built(qdrant, adjust).await
+    }
+
+    /// One with its vectors in Postgres, one with copies in a Qdrant: what holds in one holds in the other.
+    pub async fn on_each_store() -> [World; 2] {
+        [World::built(None, |files| files).await, World::on_qdrant().await]
+    }
+
+    pub async fn on_qdrant() -> World {
+        World::built(Some(Qdrant::start().await), |files| files).await
+    }
+
+    async fn built(qdrant: Option<Qdrant>, adjust: impl FnOnce(Files) -> Files) -> World {
         let admin_url = database().await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let environment = environment(&app_url(&admin_url), &endpoint);
+        let mut environment = environment(&app_url(&admin_url), &endpoint);
+        if let Some(qdrant) = &qdrant {
+            environment = environment.with("QDRANT_URL", qdrant.url.as_str()).with("QDRANT_API_KEY", qdrant::KEY);
+        }
         let folder = tempfile::tempdir().unwrap();
         let (sender, events) = mpsc::channel(1000);
         let options =
@@ -153,7 +177,7 @@ impl World {
         let tenant_a = Client::of_new_tenant(&operator, &router, "Acme").await;
         let tenant_b = Client::of_new_tenant(&operator, &router, "Bolt").await;
         let anon = Client { router: router.clone(), token: None, tenant: tenant_a.tenant };
-        World { admin_url, environment, files, tenant_a, tenant_b, anon, events, _folder: folder }
+        World { admin_url, environment, files, tenant_a, tenant_b, anon, events, qdrant, _folder: folder }
     }
 
     /// Uploads as a browser would, and gives the document's id; nothing is ingested yet.

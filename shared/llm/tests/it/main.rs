@@ -10,6 +10,7 @@ mod dialects;
 mod embed;
 mod faults;
 mod fetch;
+mod inside;
 mod keys;
 mod providers;
 mod refusals;

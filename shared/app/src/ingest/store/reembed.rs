@@ -8,6 +8,7 @@ use crate::auth::TenantId;
 use crate::db::{Param, TenantTx};
 use crate::error::{Error, Result};
 use crate::ingest::batch::{Batch, Input};
+use crate::vectors::Place;
 
 /// The right to work at a tenant's migration, until somebody takes it over.
 #[derive(Clone, Debug)]
@@ -30,6 +31,12 @@ pub struct Missing {
     revision: i32,
     ordinal: i32,
     input: String,
+}
+
+impl Missing {
+    pub fn place(&self) -> Place {
+        Place { document: self.document, revision: self.revision, ordinal: self.ordinal }
+    }
 }
 
 impl Input for Missing {

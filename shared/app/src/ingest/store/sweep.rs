@@ -16,7 +16,7 @@ pub const PURGE_AFTER_SECONDS: f64 = 20.0 * 60.0;
 pub const FORGET_AFTER_SECONDS: f64 = 86_400.0;
 /// Deleted documents that one sweep purges for one tenant.
 const PURGE_PAGE: i64 = 100;
-/// Older versions, and uploads, that one sweep takes away for one tenant.
+/// Older versions, uploads, and old revisions in another store of vectors, that one sweep takes away for one tenant.
 const DROP_PAGE: i64 = 500;
 /// Rows that are held at once to be compared with the bucket.
 pub const COMPARE_PAGE: usize = 5000;
@@ -149,15 +149,28 @@ pub async fn remove(tx: &TenantTx, document: Uuid) -> Result<()> {
     row.and(postings).map(|_| ())
 }
 
-pub async fn supersede(tx: &TenantTx) -> Result<usize> {
+/// Documents with revisions that nobody reads any more, and which these are.
+pub async fn superseded(tx: &TenantTx) -> Result<Vec<(Uuid, Vec<i32>)>> {
+    let sql = "select d.id, array_agg(distinct r.revision)
+               from document d
+               join chunk r on r.tenant_id = $1 and r.document_id = d.id and r.revision < d.current_revision
+               where d.tenant_id = $1 and d.current_revision > 1 and d.updated_at < now() - make_interval(secs => $2)
+               group by d.id order by d.id limit $3";
+    let rows = tx.query(sql, &[&REVISION_GRACE_SECONDS, &DROP_PAGE]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Takes old revisions away, of these documents or of all.
+pub async fn supersede(tx: &TenantTx, documents: Option<Vec<Uuid>>) -> Result<usize> {
     let mut removed = 0;
     for table in ["posting", "embedding", "chunk"] {
         let sql = format!(
             "delete from {table} r using document d
              where r.tenant_id = $1 and d.tenant_id = $1 and r.document_id = d.id and r.revision < d.current_revision
-               and d.current_revision > 1 and d.updated_at < now() - make_interval(secs => $2) returning 1"
+               and d.current_revision > 1 and d.updated_at < now() - make_interval(secs => $2)
+               and ($3 is null or d.id = any($3)) returning 1"
         );
-        removed += tx.execute(&sql, &[&REVISION_GRACE_SECONDS]).await?;
+        removed += tx.execute(&sql, &[&REVISION_GRACE_SECONDS, &documents]).await?;
     }
     Ok(removed)
 }

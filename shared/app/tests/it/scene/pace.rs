@@ -38,5 +38,6 @@ impl Scene {
         self.take_events().await;
         self.admin.execute(sql, &[&tenant.uuid(), &"hash-384"]).await.unwrap();
         self.send("DELETE", "/api/keys/paced", None).await;
+        Box::pin(self.vectors()).await;
     }
 }
