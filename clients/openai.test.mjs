@@ -1,23 +1,27 @@
 // The unmodified OpenAI SDKs (Node and Python) and the AI SDK's OpenAI-compatible provider against /v1: text, citations, models, errors, and that a cut answer is never taken for a whole one.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai7";
 import OpenAI from "openai";
-import { addDocument } from "./client.mjs";
+import { addDocument, api } from "./client.mjs";
 import { isMock } from "./target.mjs";
 
 const { DOCENT_URL: url, DOCENT_TOKEN: token, DOCENT_CUT_BOT: cutBot, DOCENT_PYTHON: python } = process.env;
 const skip = isMock ? "needs DOCENT_URL: the mock does not speak /v1" : false;
 const messages = [{ role: "user", content: "How many days may the keeper of Fastnet wait for the boat?" }];
-let openai;
+let openai, document;
 
 before(async () => {
   if (isMock) return;
   openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: token, maxRetries: 0 });
   const text = "# Fastnet\n\nThe keeper of Fastnet may wait fourteen days for the boat before the reserve is opened.\n";
-  await addDocument({ url, token }, { name: "fastnet.md", mimeType: "text/markdown", buffer: Buffer.from(text) });
+  document = await addDocument({ url, token }, { name: "fastnet.md", mimeType: "text/markdown", buffer: Buffer.from(text) });
+});
+
+after(async () => {
+  if (document) await api({ url, token })("DELETE", `/api/documents/${document.id}`);
 });
 
 test("openai: a whole completion with its citations", { skip }, async () => {
