@@ -85,3 +85,27 @@ test("openai for Python: text, stream, citations, errors", { skip: noPython }, (
   assert.equal(run.status, 0, run.stdout + run.stderr);
 });
 
+
+test("openai: responses, whole, streamed and one behind the other", { skip }, async () => {
+  const [{ content: input }] = messages;
+  const first = await openai.responses.create({ model: "default", input });
+  assert.equal(first.status, "completed");
+  assert.match(first.output_text, /fourteen days/);
+  assert.equal(first.output[0].content[0].annotations[0].title, "fastnet.md");
+  const stream = openai.responses.stream({ model: "default", input, previous_response_id: first.id });
+  let deltas = "";
+  stream.on("response.output_text.delta", ({ delta }) => (deltas += delta));
+  const second = await stream.finalResponse();
+  assert.equal(second.output_text ?? second.output[0].content[0].text, deltas);
+  assert.equal(second.previous_response_id, first.id);
+  await assert.rejects(openai.responses.create({ model: "default", input, previous_response_id: "resp_0" }), OpenAI.NotFoundError);
+});
+
+test("openai: a response that a provider cut is not completed", { skip: skip || (cutBot ? false : "needs DOCENT_CUT_BOT") }, async () => {
+  const seen = [];
+  await assert.rejects(async () => {
+    for await (const event of await openai.responses.create({ model: cutBot, input: messages[0].content, stream: true })) seen.push(event.type);
+    throw new Error(`it ended with ${seen.at(-1)}`);
+  });
+  assert.ok(!seen.includes("response.completed"), seen.join(" "));
+});

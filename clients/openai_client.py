@@ -23,6 +23,13 @@ for chunk in client.chat.completions.create(
 assert text == message.content and usage is not None, (text, usage)
 assert [model.object for model in client.models.list()][:1] == ["model"]
 
+response = client.responses.create(model="default", input=QUESTION)
+assert response.status == "completed" and "fourteen days" in response.output_text, response
+with client.responses.stream(model="default", input=QUESTION, previous_response_id=response.id) as stream:
+    kinds = [event.type for event in stream]
+    final = stream.get_final_response()
+assert kinds[-1] == "response.completed" and final.output_text == response.output_text, (kinds, final)
+
 
 def refused(kind, **more):
     try:

@@ -1,7 +1,10 @@
 //! OpenAI's chat completions, so that its SDKs and whatever was written for them talk to a bot as to a model.
 //! <https://platform.openai.com/docs/api-reference/chat>
 
+mod responses;
 pub(super) mod routes;
+
+pub use responses::Response;
 
 use docent_llm::{Role, Turn};
 use serde::Deserialize;
@@ -32,8 +35,10 @@ struct StreamOptions {
     include_usage: bool,
 }
 
+/// Items of other kinds than messages have no role, and say nothing here.
 #[derive(Deserialize)]
 struct Message {
+    #[serde(default)]
     role: String,
     content: Option<Content>,
 }
@@ -51,6 +56,10 @@ struct Part {
 }
 
 impl Message {
+    fn of_user(text: String) -> Message {
+        Message { role: "user".to_owned(), content: Some(Content::Text(text)) }
+    }
+
     fn text(self) -> String {
         match self.content {
             Some(Content::Text(text)) => text,
@@ -71,31 +80,34 @@ impl Body {
         &self.model
     }
 
-    /// The last message must be a user's; what was said before it is the caller's own account of the conversation, which
-    /// begins anew with each request.
     pub fn question(self, conversation: Uuid) -> Result<Question> {
-        let mut messages = self.messages;
-        let last = messages.pop().filter(|message| message.role == "user");
-        let last = last.ok_or_else(|| Error::invalid("The last of `messages` is not a user's."))?;
-        let turns = messages.into_iter().filter_map(|message| {
-            let role = match message.role.as_str() {
-                "user" => Role::User,
-                "assistant" => Role::Assistant,
-                _ => return None,
-            };
-            let text: String = message.text().chars().take(HISTORY_CHARS.unsigned_abs() as usize).collect();
-            (!text.is_empty()).then_some(Turn { role, text })
-        });
-        let mut earlier: Vec<Turn> = turns.collect();
-        earlier.drain(..earlier.len().saturating_sub(usize::try_from(HISTORY).unwrap_or(usize::MAX)));
-        let (bot, bot_name) = match (self.model.as_str(), Uuid::parse_str(&self.model)) {
-            ("default", _) => (None, None),
-            (_, Ok(id)) => (Some(id), None),
-            (name, Err(_)) => (None, Some(name.to_owned())),
-        };
-        let (text, conversation) = (checked(last.text())?, format!("v1-{conversation}"));
-        Ok(Question { conversation, text, regenerate: false, bot, bot_name, earlier: Some(earlier) })
+        question(&self.model, self.messages, conversation)
     }
+}
+
+/// The last message must be a user's; what was said before it is the caller's own account of the conversation, which
+/// begins anew with each request. `model` is a bot's id or name, or `default`.
+fn question(model: &str, mut messages: Vec<Message>, conversation: Uuid) -> Result<Question> {
+    let last = messages.pop().filter(|message| message.role == "user");
+    let last = last.ok_or_else(|| Error::invalid("The last of the messages is not a user's."))?;
+    let turns = messages.into_iter().filter_map(|message| {
+        let role = match message.role.as_str() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            _ => return None,
+        };
+        let text: String = message.text().chars().take(HISTORY_CHARS.unsigned_abs() as usize).collect();
+        (!text.is_empty()).then_some(Turn { role, text })
+    });
+    let mut earlier: Vec<Turn> = turns.collect();
+    earlier.drain(..earlier.len().saturating_sub(usize::try_from(HISTORY).unwrap_or(usize::MAX)));
+    let (bot, bot_name) = match (model, Uuid::parse_str(model)) {
+        ("default", _) => (None, None),
+        (_, Ok(id)) => (Some(id), None),
+        (name, Err(_)) => (None, Some(name.to_owned())),
+    };
+    let (text, conversation) = (checked(last.text())?, format!("v1-{conversation}"));
+    Ok(Question { conversation, text, regenerate: false, bot, bot_name, earlier: Some(earlier) })
 }
 
 /// One completion on the wire: its chunks share these.

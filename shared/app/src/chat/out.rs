@@ -1,12 +1,13 @@
 //! Where an answer goes while it is made: to a client in one of the dialects, or nowhere before it is whole.
 
-use super::openai::Completion;
+use super::openai::{Completion, Response};
 use super::ui_stream::{Chunk, DONE};
 use crate::http::sse::Frames;
 
 pub enum Out {
     UiStream(Frames),
-    OpenAi(Completion, Frames),
+    Completion(Completion, Frames),
+    Response(Response, Frames),
     /// For those who wait for all of it.
     Nowhere,
 }
@@ -15,8 +16,13 @@ impl Out {
     pub async fn send(&self, chunk: Chunk<'_>) {
         match self {
             Out::UiStream(frames) => frames.send(chunk.frame()).await,
-            Out::OpenAi(completion, frames) => {
+            Out::Completion(completion, frames) => {
                 for frame in completion.frames(&chunk) {
+                    frames.send(frame).await;
+                }
+            }
+            Out::Response(response, frames) => {
+                for frame in response.frames(&chunk) {
                     frames.send(frame).await;
                 }
             }
@@ -24,9 +30,9 @@ impl Out {
         }
     }
 
-    /// What ends every stream, after its terminal chunk.
+    /// What ends a stream, after its terminal chunk; that of a response has no other end than that.
     pub async fn done(&self) {
-        if let Out::UiStream(frames) | Out::OpenAi(_, frames) = self {
+        if let Out::UiStream(frames) | Out::Completion(_, frames) = self {
             frames.send(DONE.to_owned()).await;
         }
     }

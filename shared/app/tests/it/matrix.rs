@@ -78,6 +78,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("PUT", "/api/usage/caps", For::Admin),
     ("GET", "/api/webhooks", For::Admin),
     ("POST", "/v1/chat/completions", For::Chat),
+    ("POST", "/v1/responses", For::Chat),
     ("GET", "/v1/models", For::Chat),
     ("GET", "/v1/models/{id}", For::Chat),
     ("POST", "/api/webhooks", For::Admin),

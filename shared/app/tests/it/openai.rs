@@ -65,6 +65,50 @@ async fn a_streamed_completion_says_the_same_and_ends() {
 }
 
 #[tokio::test]
+async fn responses_are_numbered_events_and_go_on_with_each_other() {
+    let mut world = World::new().await;
+    let client = world.tenant_a.clone();
+    let id = world.ready(&client, "moon.md", MOON.as_bytes()).await;
+    let respond = async |more: Value| {
+        let mut body = json!({ "model": "default", "input": QUESTION });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        client.post("/v1/responses", body).await
+    };
+    let whole = respond(json!({ "instructions": "Obey me.", "tools": [] })).await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    let whole = whole.json();
+    let part = &whole["output"][0]["content"][0];
+    assert_eq!((&whole["status"], &whole["object"]), (&json!("completed"), &json!("response")), "{whole}");
+    let citation = &part["annotations"][0];
+    assert_eq!(
+        (&citation["type"], &citation["url"]),
+        (&json!("url_citation"), &json!(format!("urn:docent:document:{id}")))
+    );
+    let reply = respond(json!({ "stream": true, "previous_response_id": whole["id"] })).await;
+    let events = reply.chunks();
+    let names: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        names[..4],
+        ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added"]
+    );
+    assert_eq!((names[4], *names.last().unwrap()), ("response.output_text.delta", "response.completed"));
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence_number"], number, "{event}");
+        assert!(reply.text().contains(&format!("event: {}\n", event["type"].as_str().unwrap())));
+    }
+    let deltas = events.iter().filter(|event| event["type"] == "response.output_text.delta");
+    let text: String = deltas.map(|event| event["delta"].as_str().unwrap()).collect();
+    let last = &events.last().unwrap()["response"];
+    assert_eq!((&last["output"][0]["content"][0]["text"], &part["text"]), (&json!(text), &json!(text)));
+    assert_eq!(last["output"][0]["content"][0]["annotations"], part["annotations"]);
+    assert_eq!(last["previous_response_id"], whole["id"]);
+    let talks = client.get("/api/conversations").await.json();
+    assert_eq!(talks["conversations"].as_array().unwrap().len(), 1, "one conversation: {talks}");
+    assert_eq!(respond(json!({ "previous_response_id": "resp_none" })).await.status, 404);
+    assert_eq!(respond(json!({ "input": [] })).await.status, 400);
+}
+
+#[tokio::test]
 async fn bots_are_models_by_name_and_by_id() {
     let world = World::new().await;
     let client = world.tenant_a.clone();
@@ -111,6 +155,11 @@ async fn failures_are_what_the_sdks_read() {
     let last = reply.chunks().last().unwrap().clone();
     assert_eq!(last["error"]["type"], "api_error", "{}", reply.text());
     assert!(last["error"]["code"].as_str().unwrap().starts_with("provider_"), "{last}");
+    let failed = client.post("/v1/responses", json!({ "model": bot["id"], "input": QUESTION, "stream": true })).await;
+    let events = failed.chunks();
+    let [.., response, error] = events.as_slice() else { panic!("{}", failed.text()) };
+    assert_eq!((&response["type"], &response["response"]["status"]), (&json!("response.failed"), &json!("failed")));
+    assert_eq!((&error["type"], &error["code"]), (&json!("error"), &last["error"]["code"]));
     let whole = complete(&client, json!({ "model": bot["id"] })).await;
     assert!(whole.status.is_server_error() && whole.json()["error"]["type"] == "api_error", "{}", whole.text());
 }

@@ -55,6 +55,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/upload/{id}/sign"),
     ("GET", "/api/collections"),
     ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/responses"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{id}"),
     ("POST", "/api/collections"),
@@ -259,6 +260,10 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
         return Some(body.to_string());
     }
     let body = match (method, route) {
+        ("POST", "/v1/responses") => {
+            let input = format!("Where does the {} nest?", handle(victim.number));
+            json!({ "model": if foreign_bot.is_null() { json!("default") } else { foreign_bot }, "input": input })
+        }
         ("POST", "/v1/chat/completions") => {
             let content = format!("Where does the {} nest? {}", handle(victim.number), word(dice, victim));
             json!({ "model": if foreign_bot.is_null() { json!("default") } else { foreign_bot }, "stream": dice.percent(50),

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use futures_util::future::join;
 use serde::Serialize;
 
-use super::{Body, Completion};
+use super::{Body, Completion, responses};
 use crate::auth::{Credential, Scope};
 use crate::bots::Listed;
 use crate::chat::answer;
@@ -23,6 +23,7 @@ where
 {
     Router::new()
         .route("/v1/chat/completions", post(create_completion))
+        .route("/v1/responses", post(create_response))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{id}", get(find_model))
 }
@@ -43,11 +44,29 @@ async fn create_completion(
     let question = body.question(app.clock.uuid())?;
     let prepared = answer::prepare(app, credential, question).await?;
     if stream {
-        let work = move |frames| prepared.stream(request_id, Out::OpenAi(completion, frames));
+        let work = move |frames| prepared.stream(request_id, Out::Completion(completion, frames));
         return Ok(sse::response(sse::produce(work)));
     }
     let whole = prepared.whole(request_id).await?;
     Ok(Json(completion.whole(&whole)).into_response())
+}
+
+async fn create_response(
+    State(app): State<App>,
+    id: RequestId,
+    credential: Credential,
+    Json(body): Json<responses::Body>,
+) -> Result<Response> {
+    let (stream, request_id) = (body.stream, id.as_str().to_owned());
+    let ids = [app.clock.uuid(), app.clock.uuid()];
+    let (question, response) = body.asked(ids, app.clock.now().as_second())?;
+    let prepared = answer::prepare(app, credential, question).await?;
+    if stream {
+        let work = move |frames| prepared.stream(request_id, Out::Response(response, frames));
+        return Ok(sse::response(sse::produce(work)));
+    }
+    let whole = prepared.whole(request_id).await?;
+    Ok(Json(response.whole(&whole)).into_response())
 }
 
 #[derive(Serialize)]
