@@ -18,6 +18,9 @@ create table model_migration (
   done         bigint not null default 0,
   total        bigint not null default 0,
   filled_at    timestamptz,
+  -- How far the pass under way is, and whether it found nothing to do so far.
+  reached      uuid not null default '00000000-0000-0000-0000-000000000000',
+  clean        boolean not null default true,
   -- Nobody takes it up before `lease_until`: somebody is at it, or it waits for its next try.
   lease_owner  uuid,
   lease_until  timestamptz not null default now(),

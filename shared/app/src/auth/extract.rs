@@ -77,6 +77,22 @@ impl Credential {
         }
     }
 
+    /// The same where a bot may be called by its name: a visitor calls none so, because names are not theirs to try.
+    pub fn bot_or_name<'a>(&self, id: Option<Uuid>, name: Option<&'a str>) -> Result<(Option<Uuid>, Option<&'a str>)> {
+        match &self.proof {
+            Proof::Visitor(_) if name.is_some() => Err(Error::not_found("bot")),
+            _ => Ok((self.bot(id)?, name)),
+        }
+    }
+
+    /// A visitor, who talks to one bot alone: `Some(None)` is the default one.
+    pub fn confined(&self) -> Option<Option<Uuid>> {
+        match &self.proof {
+            Proof::Visitor(visitor) => Some(visitor.bot),
+            _ => None,
+        }
+    }
+
     /// Looks the caller up, counts the request against its limits, and refuses what lacks the scope: one statement.
     pub async fn verify(&self, tx: &TenantTx, scope: Scope) -> Result<Caller> {
         let look = store::Look { app: &self.app, address: self.address };

@@ -50,12 +50,13 @@ enum Answerer {
 
 pub async fn prepare(app: App, credential: Credential, question: Question) -> Result<Prepared> {
     let tenant = credential.tenant();
-    let (wanted, owner) = (credential.bot(question.bot)?, credential.owner());
+    let (wanted, name) = credential.bot_or_name(question.bot, question.bot_name.as_deref())?;
+    let owner = credential.owner();
     let thread = store::Thread { owner: &owner, client_id: &question.conversation };
     let tx = app.db.tenant(tenant).await?;
     let together = join5(
         credential.verify(&tx, Scope::Chat),
-        bots::find(&tx, wanted, question.bot_name.as_deref()),
+        bots::find(&tx, wanted, name),
         keys::all(&tx),
         store::history(&tx, thread, question.regenerate),
         usage::capped(&tx),

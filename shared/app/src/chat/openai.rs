@@ -24,15 +24,13 @@ pub struct Body {
     /// A bot's id or name, or `default`.
     model: String,
     messages: Vec<Message>,
-    #[serde(default)]
-    pub stream: bool,
+    stream: Option<bool>,
     stream_options: Option<StreamOptions>,
 }
 
 #[derive(Deserialize)]
 struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
+    include_usage: Option<bool>,
 }
 
 /// Items of other kinds than messages have no role, and say nothing here.
@@ -73,7 +71,11 @@ impl Message {
 
 impl Body {
     pub fn include_usage(&self) -> bool {
-        self.stream_options.as_ref().is_some_and(|options| options.include_usage)
+        self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
+    }
+
+    pub fn streams(&self) -> bool {
+        self.stream.unwrap_or(false)
     }
 
     pub fn model(&self) -> &str {

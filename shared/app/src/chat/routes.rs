@@ -172,7 +172,10 @@ async fn list_gaps(
         last_asked_at: gap.last,
         examples: gap.examples,
     };
-    Ok(Json(GapsWire { gaps: gaps(&refused).into_iter().map(wire).collect(), questions: refused.len(), truncated }))
+    let questions = refused.len();
+    // Comparing a thousand questions would hold up every other request of this thread.
+    let found = tokio::task::spawn_blocking(move || gaps(&refused)).await.map_err(Error::internal)?;
+    Ok(Json(GapsWire { gaps: found.into_iter().map(wire).collect(), questions, truncated }))
 }
 
 async fn list_conversations(State(app): State<App>, caller: May<Read>) -> Result<Json<ConversationsWire>> {

@@ -170,9 +170,12 @@ pub async fn messages(tx: &TenantTx, thread: Thread<'_>, limit: i64) -> Result<V
     Ok(tx.query(sql, &[&thread.client_id, &limit, &thread.owner]).await?.iter().map(read).collect())
 }
 
+/// How much of a question tells what was missing, in characters.
+const QUESTION_CHARS: i32 = 500;
+
 /// Questions that a bot had no answer to since then, the newest first.
 pub async fn refused(tx: &TenantTx, bot: Uuid, since: jiff::Timestamp, most: i64) -> Result<Vec<Refused>> {
-    let sql = "select asked.text, m.created_at from message m
+    let sql = "select left(asked.text, $5), m.created_at from message m
                join conversation c on c.tenant_id = $1 and c.id = m.conversation_id
                cross join lateral (
                  select u.text from message u
@@ -181,6 +184,6 @@ pub async fn refused(tx: &TenantTx, bot: Uuid, since: jiff::Timestamp, most: i64
                ) asked
                where m.tenant_id = $1 and m.state = 'refused' and m.created_at >= $3 and c.bot_id = $2 and c.deleted_at is null
                order by m.created_at desc, m.id desc limit $4";
-    let rows = tx.query(sql, &[&bot, &since, &most]).await?;
+    let rows = tx.query(sql, &[&bot, &since, &most, &QUESTION_CHARS]).await?;
     Ok(rows.iter().map(|row| Refused { question: row.get(0), at: row.get(1) }).collect())
 }

@@ -37,7 +37,8 @@ struct Wire<'a> {
 /// What the OpenAI SDKs read of a failure; they look at nothing else in the body.
 #[derive(Serialize)]
 struct OpenAiWire<'a> {
-    message: &'a str,
+    /// All that the SDKs show: the next step belongs to it.
+    message: String,
     #[serde(rename = "type")]
     kind: &'static str,
     param: Option<&'a str>,
@@ -53,7 +54,7 @@ impl<'a> OpenAiWire<'a> {
             400..500 => "invalid_request_error",
             _ => "api_error",
         };
-        OpenAiWire { message: &error.detail, kind, param: None, code: error.code() }
+        OpenAiWire { message: format!("{} {}", error.detail, error.hint), kind, param: None, code: error.code() }
     }
 }
 

@@ -24,6 +24,8 @@ pub const LONGEST_PAUSE: i32 = 3600;
 pub const AT_ONCE: usize = 3;
 /// Of those, how many may be one tenant's.
 pub const AT_ONCE_OF_TENANT: usize = AT_ONCE - 1;
+/// How long a migration holds its place: new documents wait for it no longer than that.
+const MIGRATION_SLICE: Duration = Duration::from_secs(20);
 /// How often what is due is asked for when there was nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -147,7 +149,7 @@ impl Ingest {
         match due {
             Due::Hint(tenant, hint) => self.hinted(tenant, hint).await,
             Due::Document(tenant, document) => self.document(tenant, document).await,
-            Due::Migration(tenant) => Box::pin(self.migration(tenant)).await,
+            Due::Migration(tenant) => Box::pin(self.briefly(MIGRATION_SLICE).migration(tenant)).await,
         }
     }
 

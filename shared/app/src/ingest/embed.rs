@@ -23,6 +23,8 @@ use crate::vectors::{Place, Point, Set};
 /// The wait after a first refusal that does not say for how long; doubled after each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// When another store of vectors does not answer, in seconds.
+const STORE_PAUSE: i32 = 60;
 /// What a pace is counted over, in microseconds.
 const MINUTE: i64 = 60_000_000;
 
@@ -116,7 +118,8 @@ impl Ingest {
             return Ok(Some((Vec::new(), None)));
         }
         let (fresh, tokens) = (inputs.len(), inputs.iter().map(|input| likely_tokens(input)).sum());
-        self.alive(held, self.app.vectors.answer()).await??;
+        // The operator's store is down, which is no fault of the document's.
+        self.alive(held, self.app.vectors.answer()).await?.map_err(|_| Stop::Later(STORE_PAUSE, None))?;
         self.in_turn(held, feed, tokens).await?;
         let by = Spender::documents(held.tenant());
         match self.alive(held, feed.embedder.embed_metered(&self.app, by, true, Inputs::Documents(inputs))).await? {

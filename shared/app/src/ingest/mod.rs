@@ -91,6 +91,12 @@ impl Ingest {
         self
     }
 
+    /// The same, with a deadline no later than its own.
+    fn briefly(&self, time: Duration) -> Ingest {
+        let until = Instant::now() + time;
+        Ingest { until: Some(self.until.map_or(until, |own| own.min(until))), ..self.clone() }
+    }
+
     /// The same, with four fifths of what a platform leaves until `deadline` (in milliseconds of Unix time): the rest is
     /// for saying where the next one goes on.
     pub fn before(self, deadline: u64) -> Ingest {

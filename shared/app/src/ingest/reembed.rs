@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::batch::{self, Asked, Batch};
 use super::build::{Held, Stop};
 use super::embed::Feed;
-use super::store::reembed::{self as store, Lease, Missing};
+use super::store::reembed::{self as store, Lease, Missing, Pass};
 use super::{Ingest, Outcome, store as rows};
 use crate::auth::TenantId;
 use crate::db::TenantTx;
@@ -22,8 +22,6 @@ const TOP_UP: i32 = 30;
 /// The pause after a first failure in seconds, doubled after each further one.
 const PAUSE: i32 = 15;
 const LONGEST_PAUSE: i32 = 3600;
-/// Vectors that one transaction deletes.
-const DISCARDED: i64 = 10_000;
 
 impl Held for Lease {
     fn tenant(&self) -> TenantId {
@@ -46,8 +44,8 @@ impl Ingest {
             let tx = self.app.db.tenant(tenant).await?;
             tx.finish(store::lease(&tx, self.app.clock.uuid(), self.settings.lease_seconds)).await?
         };
-        let Some(lease) = lease else { return Ok(Outcome::Busy) };
-        let worked = self.migrate(&lease).await;
+        let Some(mut lease) = lease else { return Ok(Outcome::Busy) };
+        let worked = self.migrate(&mut lease).await;
         let tx = self.app.db.tenant(tenant).await?;
         let (seconds, error, outcome) = match worked {
             Ok(()) => {
@@ -72,70 +70,82 @@ impl Ingest {
         Ok(outcome)
     }
 
-    async fn migrate(&self, lease: &Lease) -> Result<(), Stop> {
+    async fn migrate(&self, lease: &mut Lease) -> Result<(), Stop> {
         // What readers use comes first: after a roll-back, documents that came since the switch lack it.
         if lease.rolled_back {
-            self.embed_missing(lease, &lease.from).await?;
+            let made_up = self.embed_missing(lease, lease.from.clone()).await;
+            match made_up {
+                // Whoever ends a migration must not have to bring back a model that is gone; words still find them.
+                Err(Stop::Failed(error)) if lease.finishing => {
+                    tracing::warn!(code = error.code(), cause = ?error, "ingest.reembed leaves what came since the switch without vectors");
+                }
+                other => other?,
+            }
+            let tx = self.app.db.tenant(lease.tenant).await?;
+            tx.finish(store::made_up(&tx, lease)).await?;
+            lease.pass = Pass::START;
         }
         match lease.finishing {
             true => self.discard(lease).await,
-            false => self.embed_missing(lease, &lease.to).await,
+            false => self.embed_missing(lease, lease.to.clone()).await,
         }
     }
 
-    async fn embed_missing(&self, lease: &Lease, model: &str) -> Result<(), Stop> {
+    /// Goes on with the pass under way, and through the library again until one pass found nothing to do.
+    async fn embed_missing(&self, lease: &mut Lease, model: String) -> Result<(), Stop> {
         let until = self.deadline();
         let held = {
             let tx = self.app.db.tenant(lease.tenant).await?;
             tx.finish(keys::all(&tx)).await?
         };
-        let embedder = Embedder::resolve(&self.app, lease.tenant, model, &held)?;
+        let embedder = Embedder::resolve(&self.app, lease.tenant, &model, &held)?;
         let mut feed = Feed::new(embedder, self.settings.batch_chunks, until);
-        let mut first = Uuid::nil();
         loop {
             if Instant::now() >= until {
                 return Err(Stop::Paused);
             }
-            match Box::pin(self.embed_more(lease, model, &mut feed, first)).await? {
-                Some(last) => first = last,
-                // Once more from the start: what came meanwhile may stand before the place that was reached.
-                None if !first.is_nil() => first = Uuid::nil(),
-                None => return Ok(()),
+            match Box::pin(self.embed_more(lease, &model, &mut feed)).await? {
+                Some(next) => lease.pass.next = next,
+                None if lease.pass.clean => return Ok(()),
+                None => lease.pass = Pass::START,
             }
         }
     }
 
-    /// One batch of what is missing from a document on; gives the last document that it reached. `None`: nothing is.
-    async fn embed_more(&self, lease: &Lease, model: &str, feed: &mut Feed, first: Uuid) -> Result<Option<Uuid>, Stop> {
-        let (mut missing, asked) = {
+    /// One batch of what is missing in the next documents; gives where to go on. `None`: that was the last document.
+    async fn embed_more(&self, lease: &mut Lease, model: &str, feed: &mut Feed) -> Result<Option<Uuid>, Stop> {
+        let (page, asked) = {
             let tx = self.app.db.tenant(lease.tenant).await?;
-            let missing = store::missing(&tx, &lease.from, model, first, feed.rows()).await?;
-            let hashes = batch::hashes(&missing);
+            let page = store::missing(&tx, lease, model, lease.pass.next, feed.rows()).await?;
+            let hashes = batch::hashes(&page.missing);
             let cached = rows::batch::cached(&tx, model, &hashes).await?;
             tx.commit().await?;
-            (missing, Asked::new(hashes, cached))
+            (page, Asked::new(hashes, cached))
         };
-        if missing.is_empty() {
-            return Ok(None);
-        }
+        let mut missing = page.missing;
+        let Some(first) = missing.first().map(|row| row.document) else { return Ok(page.last.map(behind)) };
+        lease.pass.clean = false;
         missing.truncate(asked.fill(&missing, &feed.limits));
         let asked = asked.first(missing.len());
         let Some((answers, bill)) = self.answers(lease, feed, asked.inputs(&missing)).await? else {
             return Ok(Some(first));
         };
-        let last = missing.last().map(|row| row.document);
-        self.keep_vectors(lease, model, asked.with(missing, answers)?, bill).await?;
-        Ok(last)
+        let last = missing.last().map_or(first, |row| row.document);
+        self.keep_vectors(lease, model, asked.with(missing, answers), bill).await?;
+        Ok(Some(last))
     }
 
     async fn keep_vectors(
         &self,
         lease: &Lease,
         model: &str,
-        batch: Batch<Missing>,
+        batch: Result<Batch<Missing>>,
         bill: Option<Bill>,
     ) -> Result<(), Stop> {
-        let stored = self.store_vectors(lease, model, &batch, bill.as_ref()).await;
+        let stored = match batch {
+            Ok(batch) => self.store_vectors(lease, model, &batch, bill.as_ref()).await,
+            Err(error) => Err(error.into()),
+        };
         if stored.is_err()
             && let Some(bill) = &bill
         {
@@ -166,19 +176,24 @@ impl Ingest {
         Ok(tx.commit().await?)
     }
 
-    async fn discard(&self, lease: &Lease) -> Result<(), Stop> {
+    async fn discard(&self, lease: &mut Lease) -> Result<(), Stop> {
         loop {
             if self.late() {
                 return Err(Stop::Paused);
             }
             let tx = self.app.db.tenant(lease.tenant).await?;
-            let discarded = store::discard(&tx, lease, DISCARDED).await?;
+            let looked = store::discard(&tx, lease, lease.pass.next).await?;
             tx.commit().await?;
-            match discarded {
+            match looked {
                 None => return Err(Stop::Fenced),
-                Some(0) => return Ok(()),
-                Some(_) => {}
+                Some(None) => return Ok(()),
+                Some(Some(last)) => lease.pass.next = behind(last),
             }
         }
     }
+}
+
+/// Where to go on when all of a document was looked at.
+fn behind(document: Uuid) -> Uuid {
+    Uuid::from_u128(document.as_u128().saturating_add(1))
 }

@@ -88,9 +88,9 @@ async fn sweep(State(ingest): State<Ingest>, headers: HeaderMap) -> Result<Json<
     let ingest = ingest.within(WORK_TIME);
     // Half of the time belongs to the sweep, however much is due.
     let half = Instant::now() + WORK_TIME / 2;
-    let mut due = 0;
+    let (brief, mut due) = (ingest.clone().within(WORK_TIME / 2), 0);
     while Instant::now() < half {
-        match ingest.due().await? {
+        match brief.due().await? {
             0 => break,
             ended => due += ended,
         }

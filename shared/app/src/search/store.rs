@@ -76,10 +76,9 @@ pub async fn scope(tx: &TenantTx, query: &Query) -> Result<Scope> {
                    and ($5 is null or d.created_at > $5) and ($6 is null or d.created_at < $6)
                )
                select coalesce((select sum(live.chunks) from live), 0)::int8,
-                 case when exists (
-                   select from document o
+                 case when (select count(*) from live) < (
+                   select count(*) from document o
                    where o.tenant_id = $1 and o.deleted_at is null and o.current_revision is not null
-                     and o.id not in (select live.id from live)
                  ) then array(select live.id from live limit $7) end";
     let Filter { documents, metadata, created_after, created_before, .. } = &query.filter;
     let most = i64::try_from(MOST_DOCUMENTS + 1).map_err(Error::internal)?;

@@ -276,3 +276,29 @@ async fn a_migration_that_cannot_be_is_refused_with_a_next_step() {
     assert_eq!((library.vectors("acme/a").await, library.vectors("acme/b").await), (library.chunks().await, 0));
     assert_eq!(library.state().await, Value::Null);
 }
+
+#[tokio::test]
+async fn a_roll_back_that_would_part_a_bots_collections_is_refused() {
+    let library = Library::new(|_| None).await;
+    library.begin("acme/b").await;
+    library.work().await;
+    library.post("/switch").await;
+    // Made after the switch, so with the newer model alone.
+    let made = library.client.post("/api/collections", json!({ "name": "New" })).await.json();
+    assert_eq!(made["embeddingModel"], "acme/b", "{made}");
+    let all: Vec<Value> = library.client.get("/api/collections").await.json()["collections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|collection| collection["id"].clone())
+        .collect();
+    let bot = library.client.post("/api/bots", json!({ "name": "Both", "collections": all })).await.json();
+    let refused = library.client.post(&format!("{PATH}/rollback"), json!({})).await;
+    assert!(refused.status == 409 && refused.text().contains("Both"), "{}", refused.text());
+    assert_eq!(ask(&library.client, false).await, "acme/b");
+    let path = format!("/api/bots/{}", bot["id"].as_str().unwrap());
+    let parted = json!({ "collections": [all[0]] }).to_string();
+    assert!(library.client.send("PATCH", &path, Some(parted), &[]).await.status.is_success());
+    library.post("/rollback").await;
+    assert_eq!(ask(&library.client, false).await, "acme/a");
+}

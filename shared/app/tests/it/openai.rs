@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::callers::{PAGE, visitor};
 use crate::world::{Client, Reply, World};
 
 const MOON: &str = "# The Moon\n\nThe Moon orbits the Earth at a mean distance of 384400 kilometres. It is the only natural satellite.\n";
@@ -48,6 +49,7 @@ async fn a_streamed_completion_says_the_same_and_ends() {
     let client = world.tenant_a.clone();
     world.ready(&client, "moon.md", MOON.as_bytes()).await;
     let whole = complete(&client, json!({})).await.json();
+    assert_eq!(complete(&client, json!({ "stream": null, "stream_options": null })).await.status, 200);
     let reply = complete(&client, json!({ "stream": true, "stream_options": { "include_usage": true } })).await;
     assert!(reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
     let chunks = reply.chunks();
@@ -127,6 +129,32 @@ async fn bots_are_models_by_name_and_by_id() {
     let foreign = complete(&world.tenant_b, json!({ "model": made["id"] })).await;
     assert_eq!(foreign.status, 404);
     assert_eq!(foreign.json()["error"]["code"], "not_found");
+}
+
+#[tokio::test]
+async fn a_visitor_meets_no_bot_but_its_own() {
+    let world = World::new().await;
+    let owner = world.tenant_a.clone();
+    let made = owner.post("/api/bots", json!({ "name": "Internal" })).await.json();
+    let default = owner.get("/api/bots").await.json()["bots"][0]["id"].clone();
+    // Let in to the default bot, which its page's token does not name.
+    let client = owner.with_token(&visitor(&owner).await);
+    let send = async |method: &str, path: &str, body: Option<Value>| {
+        client.send(method, path, body.map(|body| body.to_string()), &[("origin", PAGE)]).await
+    };
+    let models = send("GET", "/v1/models", None).await.json();
+    let ids: Vec<&Value> = models["data"].as_array().unwrap().iter().map(|model| &model["id"]).collect();
+    assert_eq!(ids, [&json!("default")], "{models}");
+    let own = owner.get("/api/bots").await.json()["bots"][0]["name"].clone();
+    for (model, status) in
+        [(json!("default"), 200), (json!("Internal"), 404), (made["id"].clone(), 404), (own, 404), (default, 404)]
+    {
+        let messages = json!([{ "role": "user", "content": QUESTION }]);
+        let reply = send("POST", "/v1/chat/completions", Some(json!({ "model": model, "messages": messages }))).await;
+        assert_eq!(reply.status, status, "{model}: {}", reply.text());
+        let reply = send("POST", "/v1/responses", Some(json!({ "model": model, "input": QUESTION }))).await;
+        assert_eq!(reply.status, status, "{model}: {}", reply.text());
+    }
 }
 
 #[tokio::test]

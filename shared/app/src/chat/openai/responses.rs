@@ -18,8 +18,7 @@ use crate::error::{Error, Kind, Result};
 pub struct Body {
     model: String,
     input: Input,
-    #[serde(default)]
-    pub stream: bool,
+    stream: Option<bool>,
     previous_response_id: Option<String>,
 }
 
@@ -31,6 +30,10 @@ enum Input {
 }
 
 impl Body {
+    pub fn streams(&self) -> bool {
+        self.stream.unwrap_or(false)
+    }
+
     /// The question, and the response that it will get. A response's id names its conversation and itself.
     pub fn asked(self, [conversation, answer]: [Uuid; 2], created: i64) -> Result<(Question, Response)> {
         let messages = match self.input {

@@ -40,7 +40,7 @@ async fn create_completion(
         model: body.model().to_owned(),
         include_usage: body.include_usage(),
     };
-    let (stream, request_id) = (body.stream, id.as_str().to_owned());
+    let (stream, request_id) = (body.streams(), id.as_str().to_owned());
     let question = body.question(app.clock.uuid())?;
     let prepared = answer::prepare(app, credential, question).await?;
     if stream {
@@ -57,7 +57,7 @@ async fn create_response(
     credential: Credential,
     Json(body): Json<responses::Body>,
 ) -> Result<Response> {
-    let (stream, request_id) = (body.stream, id.as_str().to_owned());
+    let (stream, request_id) = (body.streams(), id.as_str().to_owned());
     let ids = [app.clock.uuid(), app.clock.uuid()];
     let (question, response) = body.asked(ids, app.clock.now().as_second())?;
     let prepared = answer::prepare(app, credential, question).await?;
@@ -84,23 +84,31 @@ struct ModelWire {
     owned_by: &'static str,
 }
 
-/// A visitor sees the one bot that it may talk to.
+/// A visitor sees the one bot that it may talk to, by the only word that it may call it.
 async fn models(app: &App, credential: &Credential) -> Result<Vec<ModelWire>> {
     let tx = app.db.tenant(credential.tenant()).await?;
     let together = join(credential.verify(&tx, Scope::Chat), bots::list(&tx));
     let (caller, bots) = tx.finish(async { Ok(together.await) }).await?;
     caller?;
-    let mut models: Vec<ModelWire> = Vec::new();
-    let only = credential.bot(None)?;
-    for Listed { id, name, created_at } in bots? {
-        if only.is_some_and(|only| only != id) {
-            continue;
+    let bots = bots?;
+    let model = |id: String, bot: &Listed| {
+        let created = bot.created_at.as_second();
+        ModelWire { id, object: "model", created, owned_by: "docent" }
+    };
+    match credential.confined() {
+        Some(Some(only)) => {
+            Ok(bots.iter().filter(|bot| bot.id == only).map(|bot| model(bot.id.to_string(), bot)).collect())
         }
-        let taken = name == "default" || models.iter().any(|model| model.id == name);
-        let id = if taken { id.to_string() } else { name };
-        models.push(ModelWire { id, object: "model", created: created_at.as_second(), owned_by: "docent" });
+        Some(None) => Ok(bots.first().map(|bot| model("default".to_owned(), bot)).into_iter().collect()),
+        None => {
+            let mut models: Vec<ModelWire> = Vec::new();
+            for bot in &bots {
+                let taken = bot.name == "default" || models.iter().any(|model| model.id == bot.name);
+                models.push(model(if taken { bot.id.to_string() } else { bot.name.clone() }, bot));
+            }
+            Ok(models)
+        }
     }
-    Ok(models)
 }
 
 async fn list_models(State(app): State<App>, credential: Credential) -> Result<Json<ModelsWire>> {

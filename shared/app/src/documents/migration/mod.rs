@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Failure, store};
+use super::{Failure, LONGEST_NAME, store};
 use crate::App;
 use crate::auth::TenantId;
 use crate::db::TenantTx;
@@ -80,6 +80,9 @@ async fn begin(app: &App, tenant: TenantId, from: Option<String>, to: &str) -> R
                     .hint(format!("Name one of these as `from`: {}.", known.join(", "))));
             }
         };
+        if to.trim().is_empty() || to.chars().count() > LONGEST_NAME || to.chars().any(char::is_control) {
+            return Err(Error::invalid(format!("`to` holds 1 to {LONGEST_NAME} characters.")));
+        }
         if from == to {
             return Err(Error::invalid(format!("The collections have the model `{to}` already.")));
         }
@@ -102,12 +105,17 @@ async fn switch(app: &App, tenant: TenantId) -> Result<Migration> {
             State::Switched => {}
             State::Finishing => return Err(finishing()),
             State::Filling | State::Ready => {
-                // Whoever shows a revision holds its collection meanwhile: what is counted from here on is all there is.
-                store::migration::hold_collections(&tx).await?;
-                let behind = store::migration::behind(&tx).await?;
-                if behind > 0 {
-                    store::migration::hurry(&tx).await?;
-                    return Ok(Err(behind));
+                // Once before anybody has to wait for it; then for good, because whoever shows a revision holds its
+                // collection meanwhile.
+                for held in [false, true] {
+                    if held {
+                        store::migration::hold_collections(&tx).await?;
+                    }
+                    let behind = store::migration::behind(&tx).await?;
+                    if behind > 0 {
+                        store::migration::hurry(&tx).await?;
+                        return Ok(Err(behind));
+                    }
                 }
                 store::migration::switch(&tx).await?;
             }
@@ -134,7 +142,16 @@ async fn roll_back(app: &App, tenant: TenantId) -> Result<Migration> {
     let tx = app.db.tenant(tenant).await?;
     let migration = async {
         match store::migration::lock(&tx).await?.ok_or_else(|| Error::not_found("migration"))? {
-            State::Switched => store::migration::roll_back(&tx).await?,
+            State::Switched => {
+                let between = store::migration::between_models(&tx).await?;
+                if !between.is_empty() {
+                    let detail =
+                        "Some bots look into collections of the newer model that were not switched with the others.";
+                    return Err(Error::new(Kind::Conflict, detail)
+                        .hint(format!("Take those collections from these bots first: {}.", between.join(", "))));
+                }
+                store::migration::roll_back(&tx).await?;
+            }
             State::Finishing => return Err(finishing()),
             State::Filling | State::Ready => {
                 return Err(Error::new(

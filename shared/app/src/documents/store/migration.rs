@@ -58,12 +58,13 @@ pub async fn lock(tx: &TenantTx) -> Result<Option<State>> {
     row.map(|row| state(row.get(0), row.get(1))).transpose()
 }
 
-/// Until the end of the transaction no revision is shown in these collections (`ingest/store/swap.sql`).
+/// Until the end of the transaction no revision is shown in these collections (`ingest/store/swap.sql`); what only refers
+/// to them goes on.
 pub async fn hold_collections(tx: &TenantTx) -> Result<()> {
     let sql = "select 1 from collection c
                where c.tenant_id = $1 and c.embedding_model in (
                  select m.from_model from model_migration m where m.tenant_id = $1)
-               order by c.id for update";
+               order by c.id for no key update";
     tx.query(sql, &[]).await.map(|_| ())
 }
 
@@ -81,7 +82,7 @@ pub async fn behind(tx: &TenantTx) -> Result<i64> {
 
 /// What is behind is caught up with now.
 pub async fn hurry(tx: &TenantTx) -> Result<()> {
-    let sql = "update model_migration set filled_at = null, lease_until = now()
+    let sql = "update model_migration set filled_at = null, reached = default, clean = true, lease_until = now()
                where tenant_id = $1 and lease_owner is null";
     tx.execute(sql, &[]).await.map(|_| ())
 }
@@ -92,9 +93,20 @@ pub async fn switch(tx: &TenantTx) -> Result<()> {
                  where c.tenant_id = $1 and m.tenant_id = $1 and c.embedding_model = m.from_model returning c.id
                )
                update model_migration set state = 'switched', collections = array(select id from switched),
-                 lease_owner = null, error_code = null, error_detail = null, error_hint = null, updated_at = now()
+                 rolled_back = false, lease_owner = null, error_code = null, error_detail = null, error_hint = null, updated_at = now()
                where tenant_id = $1";
     tx.execute(sql, &[]).await.map(|_| ())
+}
+
+/// The names of bots that would look into collections of both models after a roll-back.
+pub async fn between_models(tx: &TenantTx) -> Result<Vec<String>> {
+    let sql = "select b.name from bot b
+               join model_migration m on m.tenant_id = $1
+               where b.tenant_id = $1
+                 and exists (select from bot_collection x where x.tenant_id = $1 and x.bot_id = b.id and x.collection_id = any(m.collections))
+                 and exists (select from bot_collection x where x.tenant_id = $1 and x.bot_id = b.id and x.collection_id <> all(m.collections))
+               order by b.name limit 10";
+    Ok(tx.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 pub async fn roll_back(tx: &TenantTx) -> Result<()> {
@@ -104,6 +116,7 @@ pub async fn roll_back(tx: &TenantTx) -> Result<()> {
                    and c.embedding_model = m.to_model
                )
                update model_migration set state = 'filling', collections = '{}', rolled_back = true, filled_at = null,
+                 reached = default, clean = true,
                  lease_owner = null, lease_until = now(), updated_at = now()
                where tenant_id = $1";
     tx.execute(sql, &[]).await.map(|_| ())
@@ -111,7 +124,7 @@ pub async fn roll_back(tx: &TenantTx) -> Result<()> {
 
 /// Whoever is at it is fenced off, and nothing is deleted before the last query that could miss it has ended.
 pub async fn finish(tx: &TenantTx) -> Result<()> {
-    let sql = "update model_migration set state = 'finishing', lease_owner = null,
+    let sql = "update model_migration set state = 'finishing', lease_owner = null, reached = default, clean = true,
                  lease_until = now() + make_interval(secs => $2), updated_at = now()
                where tenant_id = $1 and state <> 'finishing'";
     tx.execute(sql, &[&GRACE_SECONDS]).await.map(|_| ())
