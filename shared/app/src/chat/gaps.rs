@@ -49,7 +49,7 @@ pub fn gaps(refused: &[Refused]) -> Vec<Gap> {
         }
     }
     let mut gaps: Vec<Gap> = found.into_iter().map(|(_, gap)| gap).collect();
-    gaps.sort_by(|one, other| (other.asked, other.last).cmp(&(one.asked, one.last)));
+    gaps.sort_by_key(|gap| std::cmp::Reverse((gap.asked, gap.last)));
     gaps
 }
 
