@@ -6,7 +6,8 @@ use futures_util::future::{join3, join5, try_join3};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::citations::{Citation, cited};
+use super::citations::{Citation, cited, supported};
+use super::filter::{Allowed, Filter};
 use super::out::Out;
 use super::store::{self, Closing, Opening};
 use super::ui_stream::{Chunk, TEXT};
@@ -132,7 +133,7 @@ async fn turned_away(app: &App, tenant: TenantId, [conversation, answer]: [Uuid;
         answer,
         text: "",
         citations: json!([]),
-        usage: usage_wire(Usage::default()),
+        usage: usage_wire(Usage::default(), Taken::default()),
         state: "error",
         error_code: Some(error.code()),
     };
@@ -164,6 +165,9 @@ struct Said {
     text: String,
     citations: Vec<Citation>,
     usage: Usage,
+    /// Bytes that the model said, of which the filter may have taken some away.
+    heard: usize,
+    taken: Taken,
     /// Bytes that the model was sent.
     sent: usize,
     reason: &'static str,
@@ -179,6 +183,14 @@ pub struct Whole {
     pub citations: Vec<Value>,
     pub usage: Value,
     pub reason: &'static str,
+}
+
+/// What a model said and nobody is shown, so that operators see a model that obeys its documents.
+#[derive(Clone, Copy, Default)]
+struct Taken {
+    /// Links, images, tags and hidden characters.
+    markup: u32,
+    citations: usize,
 }
 
 impl Prepared {
@@ -197,7 +209,7 @@ impl Prepared {
         match outcome.and(stored) {
             Ok(()) => {
                 out.send(Chunk::FinishStep).await;
-                let metadata = json!({ "usage": usage_wire(said.usage), "answerer": self.label() });
+                let metadata = json!({ "usage": usage_wire(said.usage, said.taken), "answerer": self.label() });
                 out.send(Chunk::Finish { finish_reason: said.reason, message_metadata: metadata }).await;
             }
             Err(error) => {
@@ -221,8 +233,8 @@ impl Prepared {
             Chunk::DataCitations { data, .. } => data,
             _ => Vec::new(),
         };
-        let Said { text, usage, reason, refused, .. } = said;
-        Ok(Whole { message: self.message, text, refused, citations, usage: usage_wire(usage), reason })
+        let Said { text, usage, reason, refused, taken, .. } = said;
+        Ok(Whole { message: self.message, text, refused, citations, usage: usage_wire(usage, taken), reason })
     }
 
     fn label(&self) -> String {
@@ -250,6 +262,12 @@ impl Prepared {
             }
         }
         said.citations = cited(&said.text, &self.hits);
+        // The extractive answerer's text is the documents' own, and so are its citations.
+        if let Answerer::Model(_) = self.answerer {
+            let found = said.citations.len();
+            said.citations = supported(&said.text, &self.hits);
+            said.taken.citations = found - said.citations.len();
+        }
         if !said.refused {
             out.send(Chunk::citations(&said.citations, &self.hits, &said.text)).await;
         }
@@ -286,22 +304,41 @@ impl Prepared {
     async fn relay(&self, endpoint: &Endpoint, request: &ChatRequest, out: &Out, said: &mut Said) -> Result<()> {
         let mut events = self.app.llm.transport.chat(endpoint, request).await?;
         out.send(Chunk::TextStart { id: TEXT }).await;
+        let mut filter = Filter::new(self.allowed());
+        let mut failure = None;
         while let Some(event) = events.next().await {
-            match event? {
-                Event::Delta(delta) if said.text.len() + delta.len() > LONGEST_ANSWER => {
+            match event {
+                Ok(Event::Delta(delta)) if said.heard + delta.len() > LONGEST_ANSWER => {
                     said.reason = "length";
                     break;
                 }
-                Event::Delta(delta) => {
-                    out.send(Chunk::TextDelta { id: TEXT, delta: &delta }).await;
-                    said.text.push_str(&delta);
+                Ok(Event::Delta(delta)) => {
+                    said.heard += delta.len();
+                    show(out, said, &filter.push(&delta)).await;
                 }
-                Event::Usage(usage) => said.usage = usage,
-                Event::Finish(reason) => said.reason = finish_reason(reason),
+                Ok(Event::Usage(usage)) => said.usage = usage,
+                Ok(Event::Finish(reason)) => said.reason = finish_reason(reason),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
+        }
+        show(out, said, &filter.finish()).await;
+        said.taken.markup = filter.removed();
+        if let Some(error) = failure {
+            return Err(error.into());
         }
         out.send(Chunk::TextEnd { id: TEXT }).await;
         Ok(())
+    }
+
+    /// What people wrote: the passages, the question, and whoever keeps the bot. Not the history: a model wrote there, too.
+    fn allowed(&self) -> Allowed {
+        let mut allowed = Allowed::default();
+        let own = [self.question.as_str(), self.bot.instructions.as_str()];
+        self.hits.iter().map(|hit| hit.text.as_str()).chain(own).for_each(|text| allowed.read(text));
+        allowed
     }
 
     async fn store(&self, said: &Said, failure: Option<&Error>) -> Result<()> {
@@ -320,7 +357,7 @@ impl Prepared {
             answer: self.message,
             text: &said.text.replace('\0', ""),
             citations: Value::Array(citations.collect()),
-            usage: usage_wire(said.usage),
+            usage: usage_wire(said.usage, said.taken),
             state,
             error_code: failure.map(Error::code),
         };
@@ -340,16 +377,32 @@ impl Prepared {
         let Usage { input_tokens, output_tokens } = said.usage;
         match (&self.answerer, failure) {
             (Answerer::Refusal, _) => spending.release(tx).await,
-            (_, Some(error)) if said.text.is_empty() && said.usage == Usage::default() => {
+            (_, Some(error)) if said.heard == 0 && said.usage == Usage::default() => {
                 spending.settle(tx, Used::failed(error, said.sent)).await
             }
-            _ => spending.settle(tx, Used::counted(input_tokens, output_tokens, said.sent, said.text.len())).await,
+            _ => spending.settle(tx, Used::counted(input_tokens, output_tokens, said.sent, said.heard)).await,
         }
     }
 }
 
-fn usage_wire(usage: Usage) -> Value {
-    json!({ "inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens })
+/// Sends a delta and remembers it: what is stored is what was shown.
+async fn show(out: &Out, said: &mut Said, delta: &str) {
+    if !delta.is_empty() {
+        out.send(Chunk::TextDelta { id: TEXT, delta }).await;
+        said.text.push_str(delta);
+    }
+}
+
+/// What was taken away is told only where something was.
+fn usage_wire(usage: Usage, taken: Taken) -> Value {
+    let mut wire = json!({ "inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens });
+    if taken.markup > 0 {
+        wire["markupRemoved"] = json!(taken.markup);
+    }
+    if taken.citations > 0 {
+        wire["citationsDropped"] = json!(taken.citations);
+    }
+    wire
 }
 
 fn finish_reason(reason: StopReason) -> &'static str {

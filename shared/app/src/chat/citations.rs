@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::support;
 use crate::search::Hit;
 
 /// A sentence longer than this is no sentence.
@@ -27,6 +28,25 @@ pub fn cited(answer: &str, hits: &[Hit]) -> Vec<Citation> {
         {
             let quote = best_sentence(claim_before(answer, at), &hit.text);
             citations.push(Citation { number, page: hit.page_first, quote: quote.to_owned() });
+        }
+    }
+    citations
+}
+
+/// Those of [`cited`] whose passage supports the sentence that carries them: one such sentence for each is enough, and
+/// the quote is the one that supports it.
+pub fn supported(answer: &str, hits: &[Hit]) -> Vec<Citation> {
+    let mut seen = BTreeSet::new();
+    let mut citations = Vec::new();
+    for (at, number) in markers(answer) {
+        if let Some(hit) = number.checked_sub(1).and_then(|index| hits.get(index))
+            && !seen.contains(&number)
+            && let claim = claim_before(answer, at)
+            && support::supports(claim, &hit.text)
+        {
+            seen.insert(number);
+            let quote = best_sentence(claim, &hit.text).to_owned();
+            citations.push(Citation { number, page: hit.page_first, quote });
         }
     }
     citations

@@ -3,6 +3,7 @@
 mod answer;
 mod citations;
 mod extractive;
+mod filter;
 mod gaps;
 mod openai;
 mod out;
@@ -10,6 +11,7 @@ mod prompt;
 mod request;
 mod routes;
 mod store;
+mod support;
 mod ui_stream;
 
 pub use request::{LONGEST_QUESTION, Question};

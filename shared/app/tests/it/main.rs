@@ -36,6 +36,7 @@ mod migration;
 mod mutation;
 mod openai;
 mod origin;
+mod output;
 mod parts;
 mod pgbouncer;
 mod population;
