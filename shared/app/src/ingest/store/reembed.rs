@@ -125,8 +125,11 @@ pub async fn missing(tx: &TenantTx, lease: &Lease, model: &str, next: Uuid, most
                        select 1 from embedding e
                        where e.tenant_id = $1 and e.model = $3 and e.document_id = c.document_id
                          and e.revision = c.revision and e.ordinal = c.ordinal)
+                   -- Document by document, so that the limit ends the reading. Were it in another order, the next pass
+                   -- would find what this one left out.
+                   order by c.ordinal
                  ) c
-                 order by d.id, c.ordinal limit $5
+                 limit $5
                ) m on true
                order by m.id, m.ordinal";
     let most = i64::try_from(most).map_err(Error::internal)?;
