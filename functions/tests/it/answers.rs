@@ -165,8 +165,11 @@ fn comparable(stream: &str) -> Vec<Value> {
     let mut chunks: Vec<Value> =
         data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).expect("JSON")).collect();
     for chunk in &mut chunks {
-        for pointer in ["/messageId", "/messageMetadata/requestId", "/providerMetadata/docent/documentId"] {
-            if let Some(value) = chunk.pointer_mut(pointer) {
+        let cited = chunk["data"].as_array().map_or(0, Vec::len);
+        let cited = (0..cited).map(|i| format!("/data/{i}/documentId"));
+        let ids = ["/messageId", "/messageMetadata/requestId", "/providerMetadata/docent/documentId"];
+        for pointer in ids.map(str::to_owned).into_iter().chain(cited) {
+            if let Some(value) = chunk.pointer_mut(&pointer) {
                 *value = Value::Null;
             }
         }
