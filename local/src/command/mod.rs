@@ -3,6 +3,7 @@
 mod admin;
 mod ask;
 mod copy;
+mod doctor;
 mod eval;
 mod ingest;
 mod keys;
@@ -69,6 +70,10 @@ enum Verb {
     Eval(Box<eval::Options>),
     /// Compare the database with the bucket once and repair what differs
     Sweep(admin::Sweep),
+    /// Check everything that a deployment rests on, and say what to do
+    Doctor(doctor::Options),
+    /// Print every variable that is read, as a file to copy and fill in
+    Env,
 }
 
 /// Where the private system of this machine lives.
@@ -161,6 +166,11 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Reindex(options) => reindex::run(&environment, options).await,
             Verb::Eval(options) => eval::run(&environment, *options).await,
             Verb::Sweep(options) => admin::sweep(&environment, options).await,
+            Verb::Doctor(options) => doctor::run(&environment, options).await,
+            Verb::Env => {
+                terminal::line(docent::config::variables::example().trim_end());
+                Ok(())
+            }
         }
     });
     match outcome {

@@ -5,6 +5,8 @@ mod bucket;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod eval;
 #[cfg(test)]
 mod ingest;
@@ -12,6 +14,8 @@ mod ingest;
 mod keys;
 #[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod migrate;
 #[cfg(test)]
 mod minilm;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod paces;
 mod qdrant;
 mod sessions;
+pub mod variables;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,11 @@ impl Environment {
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
         )
+    }
+
+    /// Names, without what they are set to.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {

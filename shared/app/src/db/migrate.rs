@@ -1,9 +1,12 @@
 //! Forward-only migrations: ordered, checksummed, one transaction each, under an advisory lock on the direct URL.
 
+use std::collections::HashMap;
+
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::facts::pgvector_is_old;
 use super::{failed, tls};
 use crate::error::{Error, Kind, Result};
 
@@ -78,16 +81,18 @@ pub async fn run(direct_url: &str, app_url: Option<&str>, plan: Plan) -> Result<
 }
 
 async fn apply(client: &Client, plan: Plan) -> Result<Report> {
-    client
-        .batch_execute(
-            "create schema if not exists docent_meta;
-             create table if not exists docent_meta.migration
-               (name text primary key, sha256 bytea not null, applied_at timestamptz not null default now())",
-        )
-        .await
-        .map_err(failed)?;
-    let rows = client.query("select name, sha256 from docent_meta.migration", &[]).await.map_err(failed)?;
-    let done: std::collections::HashMap<String, Vec<u8>> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if plan == Plan::Apply {
+        offers_pgvector(client).await?;
+        client
+            .batch_execute(
+                "create schema if not exists docent_meta;
+                 create table if not exists docent_meta.migration
+                   (name text primary key, sha256 bytea not null, applied_at timestamptz not null default now())",
+            )
+            .await
+            .map_err(failed)?;
+    }
+    let done = done(client).await?;
     let mut report = Report::default();
     for migration in MIGRATIONS {
         let hash = Sha256::digest(migration.sql).to_vec();
@@ -109,6 +114,32 @@ async fn apply(client: &Client, plan: Plan) -> Result<Report> {
         }
     }
     Ok(report)
+}
+
+/// The names and hashes of what ran here; nothing ran where there is no list of it.
+async fn done(client: &Client) -> Result<HashMap<String, Vec<u8>>> {
+    let listed = client.query_one("select to_regclass('docent_meta.migration') is not null", &[]).await;
+    if !listed.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(HashMap::new());
+    }
+    let rows = client.query("select name, sha256 from docent_meta.migration", &[]).await.map_err(failed)?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Better said before the first migration than by the one that fails halfway through the list.
+async fn offers_pgvector(client: &Client) -> Result<()> {
+    let sql = "select coalesce(installed_version, default_version) from pg_available_extensions where name = 'vector'";
+    let offered: Option<String> = client.query_opt(sql, &[]).await.map_err(failed)?.and_then(|row| row.get(0));
+    let (least, below) = super::facts::LEAST_PGVECTOR;
+    let problem = match offered {
+        None => "This database does not offer the extension pgvector.".to_owned(),
+        Some(version) if pgvector_is_old(&version) => {
+            format!("This database has pgvector {version}; {least}.{below} is the oldest that will do.")
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(Error::new(Kind::NotConfigured, problem)
+        .hint("Install pgvector on the server (a package such as postgresql-17-pgvector), then `alter extension vector update`, and run it again."))
 }
 
 async fn run_one(client: &Client, migration: &Migration, hash: &[u8]) -> Result<()> {

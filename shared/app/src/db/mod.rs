@@ -3,6 +3,7 @@
 pub mod copy;
 pub mod dense;
 mod door;
+pub mod facts;
 pub mod migrate;
 mod param;
 pub mod reindex;

@@ -58,6 +58,7 @@ mod trips;
 mod usage;
 mod usage_doors;
 mod usage_race;
+mod variables;
 mod vectors;
 mod versions;
 mod walls;
