@@ -2,8 +2,9 @@
 # Restores a backup of `backup.sh` into an empty database and compares every table's number of rows with that of the
 # backup: restore.sh DATABASE_URL [NAME]. Without a name, the newest one. Exit 0 only when all rows are there.
 #
-# The database must not hold tables yet, and its server must have Docent's roles: they belong to the server, not to the
-# dump. On a new server, `docent migrate` against any other empty database makes them.
+# Nothing may work on the database meanwhile: a worker's rows would be counted too. It must not hold tables yet, and its
+# server must have Docent's roles: they belong to the server, not to the dump. On a new server, `docent migrate` against
+# any other empty database makes them.
 # Afterwards: `docent migrate` with the new URLs gives docent_app its password and the schema its newest form.
 #
 # Needs BACKUP_BUCKET and the AWS CLI's variables, as `backup.sh` does.
