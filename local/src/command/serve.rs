@@ -31,7 +31,7 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     };
     let listener = TcpListener::bind(&options.listen).await.map_err(cannot)?;
     let bucket = docent::config::Bucket::read(environment)?;
-    let origin = bucket.endpoint.map(|endpoint| endpoint.origin().ascii_serialization());
+    let origin = bucket.public_endpoint.or(bucket.endpoint).map(|endpoint| endpoint.origin().ascii_serialization());
     let router =
         function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
     terminal::note(&format!("listening on {}", options.listen));

@@ -124,7 +124,7 @@ impl Database {
 pub struct Bucket {
     /// `S3_BUCKET` (or `CLOUDFLARE_R2_BUCKET_NAME`).
     pub name: String,
-    /// `S3_REGION`, else `AWS_REGION`, else `auto` (what R2 expects).
+    /// `S3_REGION`, else `AWS_REGION`, else `auto` (what R2 expects, also where the platform has an `AWS_REGION`).
     pub region: String,
     /// `S3_ENDPOINT`: absent on AWS itself. (`CLOUDFLARE_R2_ACCOUNT_ID` gives R2's.)
     pub endpoint: Option<Url>,
@@ -140,30 +140,39 @@ pub struct Bucket {
 
 impl Bucket {
     pub fn read(environment: &Environment) -> Result<Bucket, Error> {
-        let either =
-            |first: &str, second: &str| environment.get(first).or_else(|| environment.get(second)).map(str::to_owned);
-        let needed = |first: &str, second: &str| {
-            either(first, second)
-                .ok_or_else(|| Error::new(first, "is not set.", format!("Set it, or {second} for R2.")))
-        };
-        let endpoint = match (environment.get("S3_ENDPOINT"), environment.get("CLOUDFLARE_R2_ACCOUNT_ID")) {
-            (Some(endpoint), _) => Some(endpoint.to_owned()),
-            (None, Some(account)) => Some(format!("https://{account}.r2.cloudflarestorage.com")),
-            (None, None) => None,
+        // Whoever names R2's account means R2: the platform's own AWS_* stand in the environment of every function.
+        let r2 = environment.get("S3_ENDPOINT").is_none() && environment.get("CLOUDFLARE_R2_ACCOUNT_ID").is_some();
+        let needed = |name: &str, of_r2: &str| {
+            let (first, second) = if r2 { (of_r2, name) } else { (name, of_r2) };
+            let found = environment.get(first).or_else(|| environment.get(second)).map(str::to_owned);
+            found.ok_or_else(|| Error::new(name, "is not set.", format!("Set it, or {of_r2} for R2.")))
         };
         let url = |name: &str, text: &str| {
             Url::parse(text).map_err(|_| Error::new(name, "is not a URL.", "Write https://host."))
         };
-        let endpoint = endpoint.map(|text| url("S3_ENDPOINT", &text)).transpose()?;
+        let endpoint = match (environment.get("S3_ENDPOINT"), environment.get("CLOUDFLARE_R2_ACCOUNT_ID")) {
+            (Some(endpoint), _) => Some(url("S3_ENDPOINT", endpoint)?),
+            (None, Some(account)) => {
+                Some(url("CLOUDFLARE_R2_ACCOUNT_ID", &format!("https://{account}.r2.cloudflarestorage.com"))?)
+            }
+            (None, None) => None,
+        };
         let public = environment.get("S3_PUBLIC_ENDPOINT").map(|text| url("S3_PUBLIC_ENDPOINT", text)).transpose()?;
+        let own_key = r2 && environment.get("CLOUDFLARE_R2_ACCESS_KEY_ID").is_some();
+        let region = environment.get("S3_REGION").or_else(|| environment.get("AWS_REGION").filter(|_| !r2));
         Ok(Bucket {
             name: needed("S3_BUCKET", "CLOUDFLARE_R2_BUCKET_NAME")?,
-            region: either("S3_REGION", "AWS_REGION").unwrap_or_else(|| "auto".to_owned()),
+            region: region.unwrap_or("auto").to_owned(),
             endpoint,
             public_endpoint: public,
             access_key: needed("AWS_ACCESS_KEY_ID", "CLOUDFLARE_R2_ACCESS_KEY_ID")?,
-            secret_key: needed("AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_ACCESS_KEY")?.into(),
-            session_token: environment.get("AWS_SESSION_TOKEN").map(SecretString::from),
+            secret_key: match own_key {
+                true => environment
+                    .required("CLOUDFLARE_R2_SECRET_ACCESS_KEY", "Copy it from where its id is from.")?
+                    .into(),
+                false => needed("AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_R2_SECRET_ACCESS_KEY")?.into(),
+            },
+            session_token: environment.get("AWS_SESSION_TOKEN").filter(|_| !own_key).map(SecretString::from),
         })
     }
 }

@@ -33,6 +33,33 @@ fn limits_follow_the_environment() {
 }
 
 #[test]
+fn r2_is_not_reached_with_the_platforms_own_key() {
+    let platform = environment(&[
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "role"),
+        ("AWS_SECRET_ACCESS_KEY", "of the role"),
+        ("AWS_SESSION_TOKEN", "session"),
+        ("S3_BUCKET", "docent"),
+    ]);
+    let seen = |environment: &Environment| {
+        let bucket = Bucket::read(environment).unwrap();
+        (bucket.access_key, bucket.region, bucket.session_token.is_some(), bucket.endpoint.map(|url| url.to_string()))
+    };
+    let own = |key: &str, region: &str, session, endpoint: Option<&str>| {
+        (key.to_owned(), region.to_owned(), session, endpoint.map(str::to_owned))
+    };
+    assert_eq!(seen(&platform), own("role", "us-east-1", true, None));
+    let account = platform.with("CLOUDFLARE_R2_ACCOUNT_ID", "acc");
+    let r2 = Some("https://acc.r2.cloudflarestorage.com/");
+    assert_eq!(seen(&account), own("role", "auto", true, r2));
+    let key = account.with("CLOUDFLARE_R2_ACCESS_KEY_ID", "r2-key");
+    assert_eq!(Bucket::read(&key).unwrap_err().variable, "CLOUDFLARE_R2_SECRET_ACCESS_KEY");
+    let whole = key.with("CLOUDFLARE_R2_SECRET_ACCESS_KEY", "r2-secret");
+    assert_eq!(seen(&whole), own("r2-key", "auto", false, r2));
+    assert_eq!(seen(&whole.with("S3_ENDPOINT", "http://minio:9000")).0, "role");
+}
+
+#[test]
 fn a_file_may_be_larger_when_it_need_not_be_held_as_a_whole() {
     const MB: u64 = 1024 * 1024;
     type Row = (&'static [(&'static str, &'static str)], u64, u64);
