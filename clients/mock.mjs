@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answerChunks } from "./mock-answer.mjs";
+import { widgetRoute, widgetWorld } from "./mock-widget.mjs";
 
 const PUBLIC = fileURLToPath(new URL("../public", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".svg": "image/svg+xml" };
@@ -13,13 +14,13 @@ export const TOKEN = "docent_sk_mock_000000000000000000000000000000mock00";
 
 /** Starts the mock and its bucket. `pace` is the time between two scripted steps in milliseconds. */
 export async function start({ pace = 120, port = 0 } = {}) {
-  const world = { documents: new Map(), bytes: new Map(), pace };
+  const world = { documents: new Map(), bytes: new Map(), pace, widget: widgetWorld() };
   const bucket = createServer((request, response) => take(world, request, response));
   world.bucket = await listen(bucket, 0);
   const server = createServer((request, response) => route(world, request, response).catch((error) => fail(response, error)));
   const url = await listen(server, port);
   const stop = () => [server, bucket].forEach((each) => (each.closeAllConnections(), each.close()));
-  return { url, token: TOKEN, stop };
+  return { url, token: TOKEN, widget: world.widget, stop };
 }
 
 function listen(server, port) {
@@ -29,6 +30,7 @@ function listen(server, port) {
 async function route(world, request, response) {
   const { pathname } = new URL(request.url, "http://mock");
   if (!pathname.startsWith("/api/")) return asset(pathname, response);
+  if (await widgetRoute(world, request, response, { json, problem, body, pause })) return;
   if (request.headers.authorization !== `Bearer ${TOKEN}`) throw problem(401, "token_unknown", "This token is not known", "Check that it was copied whole");
   const [room, id, verb] = pathname.slice(5).split("/");
   const at = `${request.method} ${room}${id ? "/:id" : ""}${verb ? `/${verb}` : ""}`;

@@ -1,0 +1,240 @@
+// What the widget does when something fails: every failure is a sentence with a next step, and nothing typed is lost.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { assertAccessible, launch } from "./browser.mjs";
+import { start } from "./mock.mjs";
+import { answer, widgetWorld } from "./mock-widget.mjs";
+import { ask, openWidget, site, visit } from "./widget-page.mjs";
+
+const QUESTION = "Who signs the log?";
+const HALF = [{ type: "start", messageId: "m1" }, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Half of an" }];
+let docent;
+let browser;
+let home;
+
+before(async () => {
+  docent = await start({ pace: 20 });
+  browser = await launch();
+  home = await site(docent);
+});
+after(async () => {
+  await browser?.close();
+  home?.stop();
+  docent?.stop();
+});
+afterEach(() => Object.assign(docent.widget, widgetWorld()));
+
+const field = (tab) => tab.locator("textarea");
+
+for (const [name, chunks, sentence, kept] of [
+  ["a stream that merely stops", [...HALF, "cut"], "The answer broke off before its end.", "Half of an"],
+  ["a stream that stops before its first word", [HALF[0], "cut"], "The answer broke off before its end.", ""],
+  ["a connection that breaks", [...HALF, { pause: 60 }, "reset"], "The answer broke off before its end.", "Half of an"],
+  ["an error told in the stream", [...HALF, { type: "error", errorText: "provider_unavailable: The provider did not answer." }], "Something went wrong on our side.", "Half of an"],
+  ["a server error", [{ refuse: [503, "database_unavailable"] }], "Something went wrong on our side.", ""],
+  ["the day's cap", [{ refuse: [429, "spend_cap_reached"] }], "The chat has reached its limit for today.", ""],
+]) {
+  test(`${name} is shown as an error, and the question stays`, async () => {
+    const { tab, guard } = await visit(browser, docent, home);
+    docent.widget.answer = () => chunks;
+    await openWidget(tab);
+    const shown = await ask(tab, QUESTION);
+    await shown.locator(".bad").getByText(sentence).waitFor();
+    assert.equal(await shown.locator(".prose").innerText(), kept);
+    assert.equal(await field(tab).inputValue(), kept ? "" : QUESTION);
+    const again = tab.getByRole("button", { name: "Ask again" });
+    if (name === "the day's cap") assert.equal(await again.count(), 0, "asking again today helps nobody");
+    else {
+      docent.widget.answer = () => answer("Whole.");
+      await again.click();
+      await shown.locator(".tools").waitFor();
+      assert.equal(await tab.locator(".answer").count(), 1, "the new answer takes the failed one's place");
+      assert.equal(await field(tab).inputValue(), "");
+      const stored = !name.includes("server");
+      assert.equal(docent.widget.asked.at(-1).trigger, stored ? "regenerate-message" : "submit-message");
+    }
+    await guard();
+  });
+}
+
+test("429: the seconds count down, then one may ask again", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [{ refuse: [429, "rate_limited", { "retry-after": "2" }] }];
+  await openWidget(tab);
+  const shown = await ask(tab, QUESTION);
+  await shown.getByText("You can ask again in 2 seconds.").waitFor();
+  await shown.getByText("You can ask again in 1 second.").waitFor();
+  const again = tab.getByRole("button", { name: "Ask again" });
+  assert.ok(await again.isDisabled());
+  assert.ok(await tab.getByRole("button", { name: "Ask", exact: true }).isDisabled());
+  assert.equal(await field(tab).inputValue(), QUESTION);
+  await shown.getByText("You can ask again now.").waitFor();
+  docent.widget.answer = () => answer("Whole.");
+  await field(tab).press("Enter");
+  await tab.locator(".tools").waitFor();
+  await guard();
+});
+
+test("offline: it is said, what is typed is kept, and it goes on by itself", async () => {
+  const { tab, context, guard } = await visit(browser, docent, home);
+  await openWidget(tab);
+  await context.setOffline(true);
+  await tab.getByText("You are offline. What you type is kept.").waitFor();
+  await field(tab).fill(QUESTION);
+  await field(tab).press("Enter");
+  assert.equal(await tab.locator(".answer").count(), 0);
+  await assertAccessible(tab, "offline");
+  await context.setOffline(false);
+  await tab.locator(".banner").waitFor({ state: "hidden" });
+  assert.equal(await field(tab).inputValue(), QUESTION);
+  await field(tab).press("Enter");
+  await tab.locator(".tools").waitFor();
+  await guard();
+});
+
+test("a server that cannot be reached is told, with the way out", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  await openWidget(tab);
+  await tab.route("**/api/chat", (route) => route.abort());
+  await (await ask(tab, QUESTION)).getByText("The chat could not be reached.").waitFor();
+  assert.equal(await field(tab).inputValue(), QUESTION);
+  await guard();
+});
+
+test("10,000 pasted words are counted, kept and not sent", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  await openWidget(tab);
+  const words = "lantern ".repeat(10_000);
+  await field(tab).fill(words);
+  await tab.getByText("Too long by 63,999 characters.").waitFor();
+  await field(tab).press("Enter");
+  assert.equal(await tab.locator(".answer").count(), 0);
+  assert.equal(await field(tab).inputValue(), words);
+  const { height } = await field(tab).boundingBox();
+  assert.ok(height < 140, "the field does not push the conversation away");
+  await assertAccessible(tab, "a text that is too long");
+  // The limit is in bytes: 8,000 letters of two bytes fit, one more does not, and a bracket of four bytes is one too many.
+  for (const [text, over] of [["é".repeat(8_000), 0], ["é".repeat(8_001), 1], [`${"x".repeat(15_999)}😀`, 1], [`${"ไ".repeat(5_333)}x`, 0]]) {
+    await field(tab).fill(text);
+    assert.equal(await tab.locator(".problem").first().innerText(), over ? "Too long by 1 characters. Shorten it; nothing is lost." : "");
+  }
+  await guard();
+});
+
+test("a browser without storage chats, and forgets on a reload", async () => {
+  const init = () => {
+    for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(globalThis, name, { get: () => { throw new DOMException("denied", "SecurityError"); } });
+  };
+  const { tab, guard } = await visit(browser, docent, home, { init });
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  assert.equal(docent.widget.visitors.length, 1, "one visitor, in memory");
+  await tab.reload();
+  await tab.locator(".launcher").waitFor();
+  await guard();
+});
+
+test("an expired token is renewed for the same visitor, before its end and after", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  docent.widget.dead.add(docent.widget.visitors[0].token);
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  assert.equal(await tab.locator(".bad").count(), 0, "nobody notices");
+  docent.widget.lifetime = 30;
+  docent.widget.dead.add(docent.widget.visitors[1].token);
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  await (await ask(tab, QUESTION)).locator(".tools").waitFor();
+  assert.equal(docent.widget.visitors.length, 4, "what ends within a minute is renewed before it is used");
+  assert.equal(new Set(docent.widget.visitors.map(({ visitor }) => visitor)).size, 1);
+  await guard();
+});
+
+test("a page of another origin is refused, and says so to its visitor and its owner", async () => {
+  docent.widget.origins = ["https://museum.example"];
+  const { tab, guard } = await visit(browser, docent, home);
+  const warned = tab.waitForEvent("console", { predicate: (message) => message.text().includes("publishable token's origins") });
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).getByText("The chat could not be reached.").waitFor();
+  assert.ok((await (await warned).text()).includes(home.url));
+  assert.equal(docent.widget.visitors.length, 0);
+  assert.equal(await field(tab).inputValue(), QUESTION);
+  await guard();
+});
+
+test("a reload goes on with the running answer, and keeps the conversation and the draft", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  await openWidget(tab);
+  await (await ask(tab, "First?")).locator(".tools").waitFor();
+  const whole = answer("One two three four five six seven eight nine ten.");
+  docent.widget.answer = () => whole.flatMap((chunk) => (chunk.delta?.startsWith("four") ? [{ pause: 1_500 }, chunk] : [chunk]));
+  await (await ask(tab, "Count!")).getByText("One two three").waitFor();
+  await field(tab).fill("And then");
+  await tab.reload();
+  await tab.locator(".panel").waitFor();
+  assert.equal(await field(tab).inputValue(), "And then");
+  await tab.getByText("One two three four five six seven eight nine ten.", { exact: true }).waitFor();
+  await tab.locator(".answer").last().locator(".tools").waitFor();
+  assert.deepEqual(await tab.locator(".question .words").allInnerTexts(), ["First?", "Count!"]);
+  assert.equal(await tab.locator(".bad").count(), 0);
+  await tab.reload();
+  assert.equal(await tab.locator(".answer .tools").count(), 2, "a whole answer is not asked for again");
+  await tab.getByRole("button", { name: "New conversation" }).click();
+  await tab.getByText("What would you like to know about the lighthouse?").waitFor();
+  await guard();
+});
+
+test("a reload whose answer is lost says so, keeps what arrived, and asks again", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [...HALF, { pause: 600 }, "cut"];
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).getByText("Half of an").waitFor();
+  docent.widget.running.clear();
+  await tab.reload();
+  await tab.locator(".bad").getByText("The answer broke off before its end.").waitFor();
+  assert.equal(await tab.locator(".prose").innerText(), "Half of an");
+  docent.widget.answer = () => answer("Whole.");
+  await tab.getByRole("button", { name: "Ask again" }).click();
+  await tab.locator(".tools").waitFor();
+  await guard();
+});
+
+test("stopping keeps what arrived, tells the server, and the next question goes its way", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [...HALF, { pause: 3_000 }, { type: "finish" }];
+  await openWidget(tab);
+  const shown = await ask(tab, QUESTION);
+  await shown.getByText("Half of an").waitFor();
+  await field(tab).fill("Next");
+  await tab.getByRole("button", { name: "Stop the answer" }).click();
+  await shown.getByText("Stopped. What arrived is kept.").waitFor();
+  assert.equal(await field(tab).inputValue(), "Next");
+  docent.widget.answer = () => answer("Whole.");
+  await field(tab).press("Enter");
+  await tab.locator(".answer").last().locator(".tools").waitFor();
+  assert.deepEqual(docent.widget.stopped, [docent.widget.asked[0].id]);
+  await guard();
+});
+
+test("a nickname is asked for once; a signed visitor is not asked", async () => {
+  const named = await visit(browser, docent, home, { attributes: { nickname: "true" } });
+  await openWidget(named.tab);
+  await assertAccessible(named.tab, "the nickname gate");
+  await named.tab.keyboard.press("Enter");
+  await named.tab.getByText("Write a name of up to 80 characters.").waitFor();
+  await named.tab.getByLabel("Name").fill("Zoë");
+  await named.tab.keyboard.press("Enter");
+  await (await ask(named.tab, QUESTION)).locator(".tools").waitFor();
+  assert.deepEqual(docent.widget.visitors.map(({ nickname }) => nickname), ["Zoë"]);
+  await named.tab.reload();
+  await named.tab.locator("textarea").waitFor();
+  await named.guard();
+  const identity = { id: "user-7", expiresAt: 1_900_000_000, signature: "00" };
+  const signed = await visit(browser, docent, home, { attributes: { nickname: "true", visitor: JSON.stringify(identity) } });
+  await openWidget(signed.tab);
+  await (await ask(signed.tab, QUESTION)).locator(".tools").waitFor();
+  assert.equal(docent.widget.visitors.at(-1).visitor, "i:user-7");
+  assert.deepEqual(await signed.tab.evaluate(() => Object.keys(localStorage)), [], "who was vouched for leaves nothing in the browser");
+  await signed.guard();
+});
