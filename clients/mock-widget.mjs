@@ -5,7 +5,7 @@ export const PUBLISHABLE = "docent_pk_mock_000000000000000000000000000000mock01"
 
 /** What tests look at and change: `origins` that may, `settings` or null, `answer(question, body)` and what was received. */
 export function widgetWorld() {
-  return { origins: null, settings: DEFAULT, answer: demoAnswer, lifetime: 3600, visitors: [], asked: [], ratings: [], stopped: [], running: new Map(), dead: new Set() };
+  return { origins: null, settings: DEFAULT, answer: demoAnswer, lifetime: 3600, visitors: [], asked: [], ratings: [], stopped: [], stored: new Map(), running: new Map(), dead: new Set() };
 }
 
 const DEFAULT = {
@@ -31,12 +31,20 @@ export async function widgetRoute(world, request, response, { json, problem, bod
   if (room === "tokens") return json(response, 201, mint(mine, await body(request))), true;
   const visitor = mine.visitors.find(({ token }) => bearer === `Bearer ${token}`);
   if (!visitor || mine.dead.has(visitor.token)) throw problem(401, "unauthorized", "This needs a valid token.", "The visitor's token has ended: mint a new one with POST /api/tokens/visitor.");
+  if (room === "conversations" && verb) return rate(mine, pathname, request, response, body), true;
+  if (room === "conversations") return json(response, 200, { messages: mine.stored.get(decodeURIComponent(id)) ?? [] }), true;
   if (room !== "chat") return false;
   if (verb === "stream") return replay(mine, decodeURIComponent(id), response, pause), true;
   if (verb === "stop") return mine.stopped.push(decodeURIComponent(id)), json(response, 200, { success: true }), true;
-  if (verb === "feedback") return mine.ratings.push({ conversation: decodeURIComponent(id), ...(await body(request)) }), response.writeHead(204).end(), true;
   await ask(mine, await body(request), response, { problem, pause, pace: world.pace });
   return true;
+}
+
+async function rate(mine, pathname, request, response, body) {
+  const [conversation, , message] = pathname.split("/").slice(3).map(decodeURIComponent);
+  const { rating } = request.method === "DELETE" ? { rating: null } : await body(request);
+  mine.ratings.push({ conversation, message, rating });
+  response.writeHead(rating ? 200 : 204).end(rating ? JSON.stringify({ rating }) : undefined);
 }
 
 function preflight(response, origin) {

@@ -1,10 +1,10 @@
 // What the widget does when something fails: every failure is a sentence with a next step, and nothing typed is lost.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { after, afterEach, before } from "node:test";
 import { assertAccessible, launch } from "./browser.mjs";
 import { start } from "./mock.mjs";
 import { answer, widgetWorld } from "./mock-widget.mjs";
-import { ask, openWidget, site, visit } from "./widget-page.mjs";
+import { ask, openWidget, site, test, visit } from "./widget-page.mjs";
 
 const QUESTION = "Who signs the log?";
 const HALF = [{ type: "start", messageId: "m1" }, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Half of an" }];
@@ -182,6 +182,20 @@ test("a reload goes on with the running answer, and keeps the conversation and t
   assert.equal(await tab.locator(".answer .tools").count(), 2, "a whole answer is not asked for again");
   await tab.getByRole("button", { name: "New conversation" }).click();
   await tab.getByText("What would you like to know about the lighthouse?").waitFor();
+  await guard();
+});
+
+test("a reload shows the answer that came to its end in the meantime", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [...HALF, { pause: 600 }, "cut"];
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).getByText("Half of an").waitFor();
+  docent.widget.running.clear();
+  docent.widget.stored.set(docent.widget.asked[0].id, [{ role: "user", text: QUESTION }, { id: "m1", role: "assistant", state: "complete", text: "Half of an answer, and the other half [2].", citations: [{ n: 2, filename: "log.pdf", page: 4, quote: "the other half" }] }]);
+  await tab.reload();
+  await tab.getByText("Half of an answer, and the other half").waitFor();
+  await tab.getByRole("button", { name: "Source 2: log.pdf, page 4" }).first().click();
+  assert.equal(await tab.locator(".sheet mark").innerText(), "the other half");
   await guard();
 });
 

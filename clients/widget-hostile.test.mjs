@@ -1,14 +1,14 @@
 // 500 hostile answers, titles and quotes: none makes the browser ask another host or run a script.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { launch } from "./browser.mjs";
 import { start } from "./mock.mjs";
 import { answer } from "./mock-widget.mjs";
-import { openWidget, site, visit } from "./widget-page.mjs";
+import { openWidget, site, test, visit } from "./widget-page.mjs";
 
 const COUNT = 500;
 /** A conversation that grows without end would measure something else. */
-const PER_CONVERSATION = 50;
+const PER_CONVERSATION = 20;
 const CALL = "globalThis.owned=1";
 const EVIL = "//evil.example/p";
 
@@ -86,8 +86,8 @@ async function readAll([first, count]) {
   const OWN = new Set("div,section,header,h2,h3,h4,p,span,i,ul,ol,li,button,textarea,form,article,bdi,strong,em,del,code,pre,blockquote,mark,hr,table,thead,tbody,tr,th,td,a,svg,path".split(","));
   const wrong = new Set();
   let slowest = 0;
-  const look = () => {
-    for (const node of root.querySelectorAll("*")) {
+  const look = (within) => {
+    for (const node of within.querySelectorAll("*")) {
       if (!OWN.has(node.localName)) wrong.add(`<${node.localName}>`);
       if ((node.localName === "svg" && !node.classList.contains("glyph")) || (node.localName === "form" && !node.classList.contains("composer"))) wrong.add(`foreign <${node.localName}>`);
       for (const { name, value } of node.attributes) {
@@ -102,9 +102,9 @@ async function readAll([first, count]) {
     while (root.querySelector("article[aria-busy=true]")) await new Promise(requestAnimationFrame);
     slowest = Math.max(slowest, performance.now() - begun);
     root.querySelector("article:last-of-type .source")?.click();
-    if (number % 5 === 0) look();
+    look(root.querySelector(".sheet"));
     root.querySelector(".sheet:not([hidden]) .icon")?.click();
   }
-  look();
+  look(root);
   return { wrong: [...wrong], answered: root.querySelectorAll("article .tools").length, slowest };
 }

@@ -2,10 +2,16 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { test as run } from "node:test";
 import { SCREENS } from "./browser.mjs";
 import { PUBLISHABLE } from "./mock-widget.mjs";
 import { isMock } from "./target.mjs";
 import { BUNDLE } from "./widget-bundle.mjs";
+
+/** A test whose faults only the mock makes; widget-real.test.mjs is for the real system. */
+export function test(name, walk) {
+  return run(name, { skip: !isMock && "it needs the mock's faults" }, walk);
+}
 
 const PLAIN = { attributes: {}, policy: null, html: "<h1>Lighthouse Museum</h1><p><a href=\"#more\">Opening hours</a></p>", lang: "en" };
 

@@ -1,13 +1,13 @@
 // The embedded widget in headless Chromium, on a site of another origin, under the policy that the documentation asks for.
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { gzipSync } from "node:zlib";
 import { assertAccessible, launch, SCREENS } from "./browser.mjs";
 import { start } from "./mock.mjs";
 import { answer } from "./mock-widget.mjs";
 import { BUNDLE, bundle } from "./widget-bundle.mjs";
-import { ask, openWidget, site, visit } from "./widget-page.mjs";
+import { ask, openWidget, site, test, visit } from "./widget-page.mjs";
 
 const MOST_GZIP = 30 * 1024;
 const QUESTION = "Who signs the keeper's log?";
@@ -190,6 +190,11 @@ test("a suggestion asks, a rating is stored and taken back when that fails, an a
   await yes.click();
   await tab.getByText("Thank you for telling us.").waitFor();
   assert.equal(await yes.getAttribute("aria-pressed"), "true");
+  await yes.click();
+  await tab.waitForFunction(() => document.querySelector("docent-chat").shadowRoot.querySelector("[aria-pressed=true]") === null);
+  await yes.click();
+  await tab.getByText("Thank you for telling us.").waitFor();
+  assert.deepEqual(docent.widget.ratings.map(({ rating }) => rating), ["up", null, "up"]);
   const [{ conversation, rating }] = docent.widget.ratings;
   assert.deepEqual([rating, conversation], ["up", docent.widget.asked.at(-1).id]);
   await tab.route("**/feedback", (route) => route.abort());

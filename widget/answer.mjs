@@ -81,6 +81,19 @@ export class Answer extends EventTarget {
     else this.#prose.draw(text, true);
   }
 
+  /** Takes an answer that came to its end while nobody read, as the server stored it. */
+  recall({ id, text, citations, state }) {
+    this.clear();
+    this.#begin({ messageId: id });
+    for (const { n, page, quote, filename } of Array.isArray(citations) ? citations : []) {
+      while (this.sources.length < n && this.sources.length < MOST_SOURCES) this.#source({ title: filename, providerMetadata: { docent: { page, quote } } });
+      this.#quotes([{ n, page, quote }]);
+    }
+    this.text = String(text);
+    this.element.classList.toggle("refused", state === "refused");
+    this.finish();
+  }
+
   /** A replay begins at the first word. */
   clear() {
     this.text = "";
@@ -167,7 +180,7 @@ export class Answer extends EventTarget {
   }
 
   #rate(rating) {
-    if (this.rating !== rating) this.dispatchEvent(new CustomEvent("rate", { detail: { rating } }));
+    this.dispatchEvent(new CustomEvent("rate", { detail: { rating: this.rating === rating ? null : rating } }));
   }
 
   #againButton() {

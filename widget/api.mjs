@@ -70,8 +70,16 @@ export class Api {
     return this.#call(`/api/chat/${encodeURIComponent(conversation)}/stop`, { method: "POST", json: {} });
   }
 
+  /** The last messages of a conversation as they were stored. */
+  async recall(conversation) {
+    const response = await this.#call(`/api/conversations/${encodeURIComponent(conversation)}`, {});
+    return (await response.json()).messages ?? [];
+  }
+
+  /** `rating` is "up", "down", or null to take it back. */
   rate(conversation, message, rating) {
-    return this.#call(`/api/chat/${encodeURIComponent(conversation)}/feedback`, { method: "POST", json: { message, rating } });
+    const path = `/api/conversations/${encodeURIComponent(conversation)}/messages/${encodeURIComponent(message)}/feedback`;
+    return this.#call(path, rating ? { method: "PUT", json: { rating } } : { method: "DELETE" });
   }
 
   /** A token that was refused is renewed once: it may have ended, or its master key may have been retired. */

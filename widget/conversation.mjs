@@ -89,7 +89,10 @@ export class Conversation extends EventTarget {
     this.#running(abort);
     try {
       const response = await open(abort.signal);
-      if (!response) throw new Problem("stream_cut");
+      if (!response) {
+        await this.#recall(turn);
+        return;
+      }
       turn.begun = true;
       this.#store();
       for await (const chunk of chunks(response.body)) answer.take(chunk);
@@ -104,6 +107,15 @@ export class Conversation extends EventTarget {
       if (this.#abort === abort) this.#running(null);
       this.#tell("grow");
     }
+  }
+
+  /** What became of an answer that runs no more: it came to its end in the meantime, or it is lost. */
+  async #recall({ question, answer }) {
+    const messages = await this.#api.recall(this.#id).catch((error) => (error.code === "not_found" ? [] : Promise.reject(error)));
+    const [asked, told] = messages.slice(-2);
+    const whole = asked?.role === "user" && asked.text === question && ["complete", "refused"].includes(told?.state);
+    if (!whole) throw new Problem("stream_cut");
+    answer.recall(told);
   }
 
   /** A question that was stored gets another answer; one that never arrived is asked. */
@@ -148,7 +160,7 @@ export class Conversation extends EventTarget {
     try {
       await this.#api.rate(this.#id, answer.id, rating);
       this.#store();
-      this.#tell("say", { text: this.#t("thanks"), shown: true });
+      if (rating) this.#tell("say", { text: this.#t("thanks"), shown: true });
     } catch {
       answer.rate(before);
       this.#tell("say", { text: this.#t("unrated"), shown: true });

@@ -1,4 +1,4 @@
-//! The console's files, carried inside the binary.
+//! The console's files and the widget's, carried inside the binary.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -26,6 +26,7 @@ const ASSETS: &[Asset] = assets![
     "console.css" => CSS,
     "console.js" => SCRIPT,
     "theme.js" => SCRIPT,
+    "widget.js" => SCRIPT,
     "favicon.svg" => "image/svg+xml",
     "console/answer.mjs" => SCRIPT,
     "console/api.mjs" => SCRIPT,
@@ -72,6 +73,12 @@ fn answer(asset: &'static Asset, policy: HeaderValue) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    // Other sites embed this one file, also those that check its hash or isolate themselves.
+    if asset.path == "/widget.js" {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers
+            .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+    }
     response
 }
 
