@@ -78,6 +78,8 @@ impl System {
         let (sender, events) = mpsc::channel(WAITING_EVENTS);
         let mut options = bucket::Options::new(home.join("bucket"), secrets.access_key(), secrets.secret_key(), BUCKET);
         options.allowed_origins = vec![origin.to_owned(), origin.replace("127.0.0.1", "localhost")];
+        // A front end of another origin uploads straight to the bucket, too.
+        options.allowed_origins.extend(files.app.front.allowed_origins.iter().cloned());
         progress("looking for the demo tenant");
         let embedder = files.app.limits.embedding_model.clone();
         let token = demo::tenant(&admin_url, &files.app, &secrets, &embedder).await?;

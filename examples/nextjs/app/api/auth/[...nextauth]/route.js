@@ -1,0 +1,4 @@
+// Auth.js's own endpoints.
+import { handlers } from "../../../../auth";
+
+export const { GET, POST } = handlers;
