@@ -49,6 +49,8 @@ mod qdrant;
 mod readers;
 mod redis;
 mod requests;
+mod resume;
+mod retries;
 mod scene;
 mod sessions;
 mod sim;
