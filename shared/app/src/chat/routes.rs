@@ -54,11 +54,9 @@ async fn create_answer(
     Json(body): Json<Body>,
 ) -> Result<Response> {
     let (streams, request_id) = (body.streams(), id.as_str().to_owned());
-    let (app, tenant, until) = (invocation.app.clone(), credential.tenant(), invocation.until);
     let whole = |whole| Json(AnswerWire::from(whole)).into_response();
-    Ok(match answer::prepare(invocation, credential, body.question()?).await? {
+    Ok(match answer::prepare(invocation, credential, body.question()?, &request_id).await? {
         Begun::Fresh(prepared) if !streams => whole(prepared.whole(request_id).await?),
-        Begun::Fresh(prepared) if prepared.is_logged() => ui_stream(prepared.stream_logged(request_id)),
         Begun::Fresh(prepared) => {
             ui_stream(sse::produce(move |frames| prepared.stream(request_id, Out::UiStream(frames))))
         }
@@ -66,7 +64,8 @@ async fn create_answer(
         Begun::Stored(stored) => {
             replayed(ui_stream(sse::produce(move |frames| stored.stream(request_id, Out::UiStream(frames)))))
         }
-        Begun::Live(place) => replayed(ui_stream(Reader::new(app, tenant, place, until).frames())),
+        Begun::Logged(reader) => ui_stream(reader.frames()),
+        Begun::Live(reader) => replayed(ui_stream(reader.frames())),
     })
 }
 

@@ -105,13 +105,27 @@ impl Ingest {
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx, forgotten).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
-        report.logged += store::sweep::forget_logs(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
+        report.logged += self.forget_logs(tenant).await?;
         webhooks::tidy(&self.app, tenant).await?;
         // Buckets are locked for no longer than this takes: callers wait for them.
         let tx = self.app.db.tenant(tenant).await?;
         tx.finish(limits::forget(&tx)).await
+    }
+
+    /// Page by page, because a busy tenant leaves more in an hour than one statement should hold.
+    async fn forget_logs(&self, tenant: TenantId) -> Result<usize> {
+        let until = self.deadline();
+        let mut forgotten = 0;
+        loop {
+            let tx = self.app.db.tenant(tenant).await?;
+            let page = tx.finish(store::sweep::forget_logs(&tx)).await?;
+            forgotten += page;
+            if page < store::sweep::LOG_PAGE || Instant::now() >= until {
+                return Ok(forgotten);
+            }
+        }
     }
 
     /// First, because reservations of the dead keep the living from spending.

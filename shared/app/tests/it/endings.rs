@@ -139,3 +139,26 @@ async fn a_provider_that_falls_silent_is_a_timeout() {
         (&json!("error"), &json!("provider_timeout"), &json!("It is "))
     );
 }
+
+#[tokio::test]
+async fn an_answer_whose_end_cannot_be_stored_is_stored_later() {
+    let mut world = World::new().await;
+    let (_, base, mut turns) = Talker::start(|_| Reply::Fed).await;
+    let client = asking(&mut world, &base, same).await;
+    assert_eq!(put_caps(&client, json!({ "tenant": "1" })).await.status, 200);
+    let admin = world.admin().await;
+    let speaking = async {
+        let turn = turns.recv().await.unwrap();
+        turn.say("It is 384400 ");
+        admin.batch_execute("revoke update on message from docent_app").await.unwrap();
+        turn.end();
+    };
+    let (reply, ()) = tokio::join!(client.ask("c", QUESTION), speaking);
+    assert_eq!(reply.chunks().last().unwrap()["type"], "error", "{}", reply.text());
+    assert_eq!(stored(&client, "c").await["state"], "streaming");
+    admin.batch_execute("grant update on message to docent_app").await.unwrap();
+    world.files.app.tasks.drained().await;
+    let message = stored(&client, "c").await;
+    assert_eq!((&message["state"], &message["text"]), (&json!("complete"), &json!("It is 384400 ")));
+    assert_eq!(held(&client).await["reservedUsd"], "0.00");
+}

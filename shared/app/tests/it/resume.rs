@@ -260,3 +260,20 @@ async fn the_log_of_what_is_over_is_forgotten_after_an_hour() {
     world.files.app.tasks.drained().await;
     assert_eq!(client.get("/api/chat/live/stream").await.status, 204);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_its_client_leaves_it_is_answered() {
+    let mut world = World::new().await;
+    let (_, base, _turns) = Talker::start(|_| Reply::Words(&["384400 [1]."])).await;
+    let client = asking(&mut world, &base, same).await;
+    for step in 0..16_u64 {
+        let asked = client.post("/api/chat", body(&format!("c{step}")));
+        let _ = tokio::time::timeout(Duration::from_millis(step * step / 4), asked).await;
+    }
+    world.files.app.tasks.drained().await;
+    let admin = world.admin().await;
+    let sql = "select count(*) filter (where state = 'complete'), count(*) from message where role = 'assistant'";
+    let row = admin.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), row.get::<_, i64>(1));
+    assert!(row.get::<_, i64>(1) > 4, "hardly any was opened");
+}

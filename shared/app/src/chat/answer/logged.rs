@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::Stream;
 use futures_util::future::join;
 use serde_json::json;
 
@@ -20,18 +19,14 @@ enum Outcome {
 }
 
 impl Prepared {
-    pub fn is_logged(&self) -> bool {
-        self.logged
-    }
-
-    /// Streams the answer through the log. Whoever leaves the stream leaves nothing but the stream.
-    pub fn stream_logged(self, request_id: String) -> impl Stream<Item = String> + Send + 'static {
+    /// Makes the answer in a task. Whoever leaves its reader leaves nothing but the reader.
+    pub(super) fn produce(self, request_id: String) -> Reader {
         let Prepared { ask, open, .. } = self;
         let (writer, batches) = Writer::new(&ask.app, open.tenant(), open.place());
         let reader = Reader::new(ask.app.clone(), open.tenant(), open.place(), ask.until).with_live(batches);
         let tasks = ask.app.tasks.clone();
         drop(tasks.run(produce(ask, open, writer, request_id)));
-        reader.frames()
+        reader
     }
 }
 

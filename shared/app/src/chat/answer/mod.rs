@@ -13,8 +13,10 @@ use futures_util::future::{join, join4, join5};
 use tokio::time::{Instant, timeout_at};
 
 pub use said::Whole;
+use stored::Settled;
 pub use stored::Stored;
 
+use super::log::Reader;
 use super::store::log::Place;
 use super::store::{self, Opening, twin};
 use super::{Question, prompt};
@@ -45,12 +47,14 @@ pub struct Prepared {
 
 /// What becomes of a question.
 pub enum Begun {
-    /// It is going to be answered.
+    /// It is going to be answered to whoever asked.
     Fresh(Box<Prepared>),
+    /// It is being answered now, whoever reads it.
+    Logged(Box<Reader>),
     /// It was answered before.
     Stored(Box<Stored>),
-    /// It is being answered, and the log tells how.
-    Live(Place),
+    /// An earlier request is being answered, and the log tells how.
+    Live(Box<Reader>),
 }
 
 impl Begun {
@@ -58,7 +62,9 @@ impl Begun {
     pub fn fresh(self) -> Result<Prepared> {
         match self {
             Begun::Fresh(prepared) => Ok(*prepared),
-            Begun::Stored(_) | Begun::Live(_) => Err(Error::internal("a question without a name was asked before")),
+            Begun::Logged(_) | Begun::Stored(_) | Begun::Live(_) => {
+                Err(Error::internal("a question without a name was asked before, or is logged"))
+            }
         }
     }
 }
@@ -81,9 +87,19 @@ struct Ask {
 }
 
 /// Prepares an answer. A client that leaves meanwhile does not stop it half way: what was opened is closed, too.
-pub async fn prepare(invocation: Invocation, credential: Credential, question: Question) -> Result<Begun> {
-    let (tasks, until) = (invocation.app.tasks.clone(), invocation.until);
-    let prepared = tasks.run(gather(invocation, credential, question));
+pub async fn prepare(
+    invocation: Invocation,
+    credential: Credential,
+    question: Question,
+    request_id: &str,
+) -> Result<Begun> {
+    let (tasks, until, request_id) = (invocation.app.tasks.clone(), invocation.until, request_id.to_owned());
+    let prepared = tasks.run(async move {
+        match gather(invocation, credential, question).await? {
+            Begun::Fresh(prepared) if prepared.logged => Ok(Begun::Logged(Box::new(prepared.produce(request_id)))),
+            begun => Ok(begun),
+        }
+    });
     timeout_at(until, prepared).await.map_err(|_| deadline())?.map_err(Error::internal)?
 }
 
@@ -115,8 +131,9 @@ async fn gather(invocation: Invocation, credential: Credential, mut question: Qu
     let caller = caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
     let twin = match stored::settled(twin?, &question)? {
-        Err(begun) => return Ok(begun),
-        Ok(replaced) => replaced,
+        Settled::Stored(stored) => return Ok(Begun::Stored(stored)),
+        Settled::Live(place) => return Ok(Begun::Live(Box::new(Reader::new(app, tenant, place, until)))),
+        Settled::Nothing(replaced) => replaced,
     };
     let keys = keys?;
     let history = question.earlier.take().unwrap_or(history?);

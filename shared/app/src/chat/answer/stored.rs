@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::in_progress;
 use super::said::Whole;
-use super::{Begun, in_progress};
 use crate::chat::out::Out;
 use crate::chat::request::Question;
 use crate::chat::store::log::Place;
@@ -17,18 +17,24 @@ pub struct Stored {
     citations: Vec<Value>,
 }
 
-/// What a retry gets; or else, of an answer that came to nothing, whose place is to be taken.
-pub fn settled(twin: Option<Twin>, question: &Question) -> Result<Result<Option<Place>, Begun>> {
-    let Some(twin) = twin else { return Ok(Ok(None)) };
+/// What a retry gets.
+pub enum Settled {
+    Stored(Box<Stored>),
+    /// Made, and logged, at this moment.
+    Live(Place),
+    /// Another answer, in the place of one that came to nothing.
+    Nothing(Option<Place>),
+}
+
+pub fn settled(twin: Option<Twin>, question: &Question) -> Result<Settled> {
+    let Some(twin) = twin else { return Ok(Settled::Nothing(None)) };
     let nameless = question.asking.as_ref().is_some_and(|asking| asking.nameless);
     match twin.state.as_str() {
         // Who wants it in one piece waits for it.
-        "streaming" if twin.live && twin.logged && question.resumable != Some(false) => {
-            Ok(Err(Begun::Live(twin.place)))
-        }
+        "streaming" if twin.live && twin.logged && question.resumable != Some(false) => Ok(Settled::Live(twin.place)),
         "streaming" if twin.live => Err(in_progress()),
-        "complete" | "refused" if !nameless => Ok(Err(Begun::Stored(Box::new(Stored::new(twin))))),
-        _ => Ok(Ok(Some(twin.place))),
+        "complete" | "refused" if !nameless => Ok(Settled::Stored(Box::new(Stored::new(twin)))),
+        _ => Ok(Settled::Nothing(Some(twin.place))),
     }
 }
 

@@ -178,7 +178,7 @@ pub async fn supersede(tx: &TenantTx, documents: Option<Vec<Uuid>>) -> Result<us
 /// What was sent of an answer is kept for those who come back to it, for this long.
 pub const LOG_SECONDS: f64 = 3600.0;
 /// Rows of the log that one statement takes away.
-const LOG_PAGE: i64 = 5000;
+pub const LOG_PAGE: usize = 5000;
 
 /// The log of answers that are over, or whose producer died and nobody came back for.
 pub async fn forget_logs(tx: &TenantTx) -> Result<usize> {
@@ -192,7 +192,7 @@ pub async fn forget_logs(tx: &TenantTx) -> Result<usize> {
                delete from stream_log l using old
                where l.tenant_id = $1 and l.conversation_id = old.conversation_id and l.message_id = old.message_id
                  and l.sequence = old.sequence returning 1";
-    tx.execute(sql, &[&LOG_SECONDS, &LOG_PAGE]).await
+    tx.execute(sql, &[&LOG_SECONDS, &(LOG_PAGE as i64)]).await
 }
 
 /// Hints that never found their document.
