@@ -54,12 +54,12 @@ struct Story {
     chunks: i64,
 }
 
-struct Place {
-    admin: tokio_postgres::Client,
-    operator: Db,
+pub struct Place {
+    pub admin: tokio_postgres::Client,
+    pub operator: Db,
     router: Router,
-    files: Files,
-    environment: Vec<(&'static str, String)>,
+    pub files: Files,
+    pub environment: Vec<(&'static str, String)>,
     bucket: Server,
     provider: String,
     embedded: Arc<Mutex<Vec<String>>>,
@@ -100,7 +100,7 @@ async fn provider(embedded: Arc<Mutex<Vec<String>>>) -> (String, JoinSet<()>) {
 }
 
 impl Place {
-    async fn new(test: &str) -> Option<Place> {
+    pub async fn new(test: &str) -> Option<Place> {
         let directory = directory();
         let postgres = started(test, options(&directory.path().join("data"))).await?;
         let admin_url = postgres.url();
@@ -146,13 +146,13 @@ impl Place {
     }
 
     /// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         ((mixed ^ (mixed >> 27)) % bound as u64) as usize
     }
 
-    async fn send(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub async fn send(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = http::Request::builder().method(method).uri(path).header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {token}")).body(Body::from(body.to_string()));
         let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
@@ -162,7 +162,7 @@ impl Place {
     }
 
     /// Uploads bytes; gives the document and its key.
-    async fn upload(&self, token: &str, name: &str, bytes: &[u8]) -> (Uuid, String) {
+    pub async fn upload(&self, token: &str, name: &str, bytes: &[u8]) -> (Uuid, String) {
         let new = json!({ "filename": name, "size": bytes.len() });
         let (status, created) = self.send(token, "POST", "/api/upload", new).await;
         assert_eq!(status, 201, "{created}");

@@ -24,6 +24,8 @@ mod postgres;
 mod reembed;
 #[cfg(test)]
 mod reindex;
+#[cfg(test)]
+mod resumes;
 
 /// Says which check could not run and what it needs, past the test runner, which swallows what a passing test prints.
 #[cfg(test)]

@@ -242,6 +242,23 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        title: "Answers",
+        variables: &[
+            variable(
+                "ANSWER_SECONDS",
+                Optional,
+                "295",
+                "The longest that an answer may take; below the platform's limit.",
+            ),
+            variable(
+                "STREAM_LEASE_SECONDS",
+                Optional,
+                "10",
+                "After this silence the producer of a resumable answer counts as lost.",
+            ),
+        ],
+    },
+    Group {
         title: "Models and search",
         variables: &[
             variable(

@@ -37,6 +37,8 @@ pub struct SweepReport {
     pub aborted: usize,
     /// Uploads and hints that were given up.
     pub forgotten: usize,
+    /// Pieces of answers that nobody comes back to any more.
+    pub logged: usize,
     /// Reservations whose request is gone, settled in full.
     pub settled: usize,
     /// Addresses without a credential that have nothing outstanding.
@@ -105,10 +107,25 @@ impl Ingest {
         report.forgotten += store::sweep::forget(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
+        report.logged += self.forget_logs(tenant).await?;
         webhooks::tidy(&self.app, tenant).await?;
         // Buckets are locked for no longer than this takes: callers wait for them.
         let tx = self.app.db.tenant(tenant).await?;
         tx.finish(limits::forget(&tx)).await
+    }
+
+    /// Page by page, because a busy tenant leaves more in an hour than one statement should hold.
+    async fn forget_logs(&self, tenant: TenantId) -> Result<usize> {
+        let until = self.deadline();
+        let mut forgotten = 0;
+        loop {
+            let tx = self.app.db.tenant(tenant).await?;
+            let page = tx.finish(store::sweep::forget_logs(&tx)).await?;
+            forgotten += page;
+            if page < store::sweep::LOG_PAGE || Instant::now() >= until {
+                return Ok(forgotten);
+            }
+        }
     }
 
     /// First, because reservations of the dead keep the living from spending.

@@ -23,6 +23,7 @@ fn read() -> BTreeSet<String> {
                 "secret(",
                 "bytes(",
                 "rate(",
+                "seconds(",
                 "either(",
                 "needed(",
                 "list(environment, ",
