@@ -4,6 +4,7 @@
 mod cors;
 mod create;
 mod extract;
+pub mod list;
 mod notes;
 mod problem;
 pub mod sse;
