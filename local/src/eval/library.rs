@@ -70,6 +70,7 @@ pub async fn fill(app: &App, tenant: TenantId, set: &Set, model: &str) -> Result
         refusal: String::new(),
         collections: vec![collection],
         embedding_model: model.to_owned(),
+        manner: docent::bots::Manner::default(),
     };
     Ok(Library { bot, embedder, places })
 }

@@ -1,18 +1,22 @@
 //! A bot: who answers, by which model, over which collections, and what it says when it knows nothing.
 
 mod fields;
+mod manner;
 mod routes;
 mod store;
+mod widget;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use manner::{AUTO, MOST_HISTORY, Manner};
 pub use routes::router;
 
 use crate::clock::Clock;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
 use fields::{Change, Fields};
+use widget::Shown;
 
 /// The provider that answers with the documents' own sentences: it needs neither key nor model.
 pub const EXTRACTIVE: &str = "extractive";
@@ -30,11 +34,13 @@ pub struct Bot {
     pub collections: Vec<Uuid>,
     /// The one model that embedded all its collections; empty when they are gone.
     pub embedding_model: String,
+    pub manner: Manner,
 }
 
 /// A bot with what only its keeper wants to see.
 struct Record {
     bot: Bot,
+    shown: Shown,
     is_default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -114,7 +120,7 @@ async fn check_collections(tx: &TenantTx, collections: &[Uuid]) -> Result<()> {
 
 impl From<Record> for Fields {
     fn from(record: Record) -> Fields {
-        let Bot { name, instructions, provider, model, refusal, collections, .. } = record.bot;
-        Fields { name, instructions, provider, model, refusal, collections }
+        let Bot { name, instructions, provider, model, refusal, collections, manner, .. } = record.bot;
+        Fields { name, instructions, provider, model, refusal, collections, manner, shown: record.shown }
     }
 }

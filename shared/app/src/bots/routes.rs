@@ -9,7 +9,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::fields::Change;
-use super::{Bot, Record, store};
+use super::widget::{self, Shown, Widget};
+use super::{Bot, Manner, Record, store};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ where
     Router::new()
         .route("/api/bots", get(list_bots).post(create_bot))
         .route("/api/bots/{id}", get(show_bot).patch(change_bot).delete(delete_bot))
+        .merge(widget::routes::router())
         .layer(small_bodies())
 }
 
@@ -38,6 +40,13 @@ struct BotWire {
     refusal: String,
     collections: Vec<Uuid>,
     embedding_model: String,
+    tone: String,
+    language: String,
+    history_length: i32,
+    temperature: Option<f64>,
+    greeting: String,
+    suggestions: Vec<String>,
+    widget: Widget,
     is_default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -50,8 +59,10 @@ struct BotsWire {
 
 impl From<Record> for BotWire {
     fn from(record: Record) -> BotWire {
-        let Record { bot, is_default, created_at, updated_at } = record;
-        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model } = bot;
+        let Record { bot, shown, is_default, created_at, updated_at } = record;
+        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model, manner } = bot;
+        let Manner { tone, language, history_length, temperature } = manner;
+        let Shown { greeting, suggestions, widget } = shown;
         BotWire {
             id,
             name,
@@ -61,6 +72,13 @@ impl From<Record> for BotWire {
             refusal,
             collections,
             embedding_model,
+            tone,
+            language,
+            history_length,
+            temperature,
+            greeting,
+            suggestions,
+            widget,
             is_default,
             created_at,
             updated_at,

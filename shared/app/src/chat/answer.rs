@@ -11,7 +11,7 @@ use super::filter::{Allowed, Filter};
 use super::out::Out;
 use super::store::{self, Closing, Opening};
 use super::ui_stream::{Chunk, TEXT};
-use super::{Question, extractive, prompt};
+use super::{Question, extractive, followup, prompt};
 use crate::App;
 use crate::auth::{Caller, Credential, Scope, TenantId};
 use crate::bots::{self, Bot};
@@ -69,10 +69,9 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let chosen = answerer(&app, &caller, &bot, &keys)?;
     let key = keys.iter().find(|key| key.provider == bot.provider).map(|key| key.id);
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
-    let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
-    let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
-    let mut query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
-    let history = question.earlier.unwrap_or(history?);
+    let history = followup::recalled(question.earlier.unwrap_or(history?), bot.manner.history_length);
+    let asked = search::Asked::plain(&question.text, &bot, &embedder, Spender::of(&caller));
+    let mut query = search::Query::new(&app, search::Asked { capped: capped?, ..asked }).await?;
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);
 

@@ -4,6 +4,7 @@ mod answer;
 mod citations;
 mod extractive;
 mod filter;
+mod followup;
 mod gaps;
 mod openai;
 mod out;

@@ -9,8 +9,9 @@ use super::gaps::Refused;
 use crate::db::TenantTx;
 use crate::error::Result;
 
-/// How many earlier messages a model is given.
-pub const HISTORY: i64 = 12;
+/// How many earlier messages are read, of which the bot's `historyLength` are used: which bot it is becomes known in the
+/// same trip.
+pub const HISTORY: i64 = crate::bots::MOST_HISTORY as i64;
 
 /// How much of each, in characters.
 pub const HISTORY_CHARS: i32 = 8_000;

@@ -31,6 +31,7 @@ mod keys_rotation;
 mod kills;
 mod lifecycle;
 mod limits;
+mod manner;
 mod matrix;
 mod migration;
 mod mutation;

@@ -77,6 +77,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/usage/caps", For::Admin),
     ("PUT", "/api/usage/caps", For::Admin),
     ("GET", "/api/webhooks", For::Admin),
+    ("GET", "/api/widget/{id}", For::Page),
     ("POST", "/v1/chat/completions", For::Chat),
     ("POST", "/v1/responses", For::Chat),
     ("GET", "/v1/models", For::Chat),

@@ -32,6 +32,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/bots/{id}"),
     ("DELETE", "/api/bots/{id}"),
     ("GET", "/api/bots/{id}/gaps"),
+    ("GET", "/api/widget/{id}"),
     ("GET", "/api/usage"),
     ("GET", "/api/usage/caps"),
     ("PUT", "/api/usage/caps"),
@@ -96,7 +97,7 @@ impl Member {
 
     fn of_kind(&self, route: &str) -> &[Uuid] {
         match route {
-            route if route.starts_with("/api/bots") => &self.bots,
+            route if route.starts_with("/api/bots") || route.starts_with("/api/widget") => &self.bots,
             route if route.starts_with("/api/tokens") => &self.tokens,
             route if route.starts_with("/api/webhooks") => &self.others,
             _ => &self.documents,
@@ -171,7 +172,8 @@ fn credential(
 ) -> (Option<(&'static str, String)>, Option<usize>) {
     let own = asker.client.token.clone().unwrap_or_default();
     let bearer = |text: String| Some(("authorization", format!("Bearer {text}")));
-    let (page, visits) = (route == "/api/tokens/visitor", route.starts_with("/api/chat"));
+    let page = ["/api/tokens/visitor", "/api/widget/{id}"].contains(&route);
+    let visits = route.starts_with("/api/chat");
     match dice.below(100) {
         0..=59 if page => (bearer(asker.page.clone()), Some(asker.number)),
         60..=69 if page => (bearer(victim.page.clone()), None),
