@@ -70,8 +70,9 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let key = keys.iter().find(|key| key.provider == bot.provider).map(|key| key.id);
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let history = followup::recalled(question.earlier.unwrap_or(history?), bot.manner.history_length);
+    let earlier = followup::earlier(&question.text, &history);
     let asked = search::Asked::plain(&question.text, &bot, &embedder, Spender::of(&caller));
-    let mut query = search::Query::new(&app, search::Asked { capped: capped?, ..asked }).await?;
+    let mut query = search::Query::new(&app, search::Asked { earlier: &earlier, capped: capped?, ..asked }).await?;
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);
 
@@ -282,7 +283,8 @@ impl Prepared {
     }
 
     async fn quote(&self, out: &Out, said: &mut Said) {
-        said.text = extractive::answer(&self.question, &self.hits);
+        let earlier = followup::earlier(&self.question, &self.history);
+        said.text = extractive::answer(&self.question, &earlier, &self.hits);
         self.text(out, &said.text).await;
     }
 

@@ -20,6 +20,7 @@ mod dice;
 mod documents;
 mod embeddings;
 mod filters;
+mod followups;
 mod health;
 mod house;
 mod idempotency;
