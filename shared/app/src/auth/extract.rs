@@ -152,7 +152,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let credential = Credential::from_request_parts(parts, state).await?;
-        Ok(May { caller: credential.verify_alone(N::SCOPE).await?, scope: PhantomData })
+        let scope = if credential.confined().is_some() { N::OF_VISITOR } else { N::SCOPE };
+        Ok(May { caller: credential.verify_alone(scope).await?, scope: PhantomData })
     }
 }
 

@@ -11,7 +11,7 @@ use super::filter::{Allowed, Filter};
 use super::out::Out;
 use super::store::{self, Closing, Opening};
 use super::ui_stream::{Chunk, TEXT};
-use super::{Question, extractive, followup, prompt};
+use super::{Question, conversations, extractive, followup, prompt};
 use crate::App;
 use crate::auth::{Caller, Credential, Scope, TenantId};
 use crate::bots::{self, Bot};
@@ -76,7 +76,7 @@ pub async fn prepare(app: App, credential: Credential, question: Question) -> Re
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let spending = spending(&app, &caller, &bot, &chosen, most_input);
 
-    let title: String = question.text.chars().take(80).collect();
+    let title = conversations::of_question(&question.text);
     let conversation = app.clock.uuid();
     // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
     let mut ids = [app.clock.uuid(), app.clock.uuid()];

@@ -2,6 +2,7 @@
 
 mod answer;
 mod citations;
+mod conversations;
 mod extractive;
 mod filter;
 mod followup;

@@ -14,6 +14,7 @@ mod callers;
 mod canary;
 mod catalog;
 mod chat;
+mod conversations;
 mod dense;
 mod dialects;
 mod dice;

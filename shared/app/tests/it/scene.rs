@@ -3,6 +3,7 @@
 
 mod migration;
 mod pace;
+mod talk;
 mod vectors;
 mod versions;
 
@@ -33,7 +34,7 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 14] = [
+pub const STEPS: [&str; 15] = [
     "tokens",
     "visitors",
     "keys",
@@ -46,6 +47,7 @@ pub const STEPS: [&str; 14] = [
     "model",
     "migration",
     "chat",
+    "talk",
     "spending",
     "sweep",
 ];
@@ -98,6 +100,7 @@ impl Scene {
         for sql in SPENDS {
             admin.execute(sql, &[&tenant]).await.unwrap();
         }
+        admin.execute(talk::RATED, &[&tenant]).await.unwrap();
         let (files, actor) = (population.world.files.clone(), population.members[ACTOR].client.clone());
         let (log, sent, played) = Default::default();
         Scene { population, admin, files, actor, log, sent, played }
@@ -160,6 +163,7 @@ impl Scene {
             }
             "migration" => Box::pin(self.migration()).await,
             "chat" => self.chat().await,
+            "talk" => Box::pin(self.talk()).await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,
             other => panic!("there is no step {other}"),
