@@ -11,6 +11,7 @@ mod detect;
 mod drain;
 mod error;
 mod extract;
+mod followup;
 mod formats;
 pub mod hash;
 mod language;
@@ -27,6 +28,7 @@ pub use chunk::{Chunk, ChunkOptions, MOST_PATH_CHARS, chunk, embed_input, estima
 pub use detect::{Format, detect};
 pub use error::{Error, ErrorKind};
 pub use extract::{Extract, Heading, Page, extract};
-pub use question::{Question, question};
+pub use followup::refers_back;
+pub use question::{Question, question, telling};
 pub use read::{Piece, ReadOptions, Summary, read};
 pub use sentences::sentences;

@@ -32,6 +32,34 @@ pub struct Question {
 
 /// Reads a question: by the same rules as a document, so that its terms are the document's.
 pub fn question(text: &str) -> Question {
+    let mut weights = weighed(text, |_, _| {});
+    // "Who is who?" is all that there is to go by.
+    if weights.values().all(|weight| *weight < 1.0) {
+        weights.values_mut().for_each(|weight| *weight = 1.0);
+    }
+    let (terms, weights) = weights.into_iter().unzip();
+    Question { terms, weights, language: language::shown(text) }
+}
+
+/// How many words say what a question is about; none where all of them only frame one.
+pub fn telling(text: &str) -> usize {
+    telling_but(text, |_| false)
+}
+
+/// The same without some words, which are shown in small letters.
+pub(crate) fn telling_but(text: &str, left_out: impl Fn(&str) -> bool) -> usize {
+    let mut words: Vec<String> = Vec::new();
+    weighed(text, |word, weight| {
+        let lower = word.to_lowercase();
+        if weight >= 1.0 && !words.contains(&lower) && !left_out(&lower) {
+            words.push(lower);
+        }
+    });
+    words.len()
+}
+
+/// Each term with what it counts; `heard` is told of every word.
+fn weighed(text: &str, mut heard: impl FnMut(&str, f64)) -> BTreeMap<String, f64> {
     let mut analyzer = Analyzer::default();
     let found = analyzer.words(text);
     let framing: HashSet<&str> = FRAMING.split_whitespace().collect();
@@ -44,19 +72,15 @@ pub fn question(text: &str) -> Question {
         !names(word) && (small || (found.language == language::ENGLISH && framing.contains(lower.as_str())))
     };
     let mut weights: BTreeMap<String, f64> = BTreeMap::new();
-    for (word, terms) in found.words {
-        let weight = if frames(&word) { FRAMING_WEIGHT } else { 1.0 };
+    for (word, terms) in &found.words {
+        let weight = if frames(word) { FRAMING_WEIGHT } else { 1.0 };
+        heard(word, weight);
         for term in terms {
-            let most = weights.entry(term).or_insert(weight);
+            let most = weights.entry(term.clone()).or_insert(weight);
             *most = most.max(weight);
         }
     }
-    // "Who is who?" is all that there is to go by.
-    if weights.values().all(|weight| *weight < 1.0) {
-        weights.values_mut().for_each(|weight| *weight = 1.0);
-    }
-    let (terms, weights) = weights.into_iter().unzip();
-    Question { terms, weights, language: language::shown(text) }
+    weights
 }
 
 #[cfg(test)]

@@ -152,7 +152,51 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let credential = Credential::from_request_parts(parts, state).await?;
-        Ok(May { caller: credential.verify_alone(N::SCOPE).await?, scope: PhantomData })
+        let scope = if credential.confined().is_some() { N::OF_VISITOR } else { N::SCOPE };
+        Ok(May { caller: credential.verify_alone(scope).await?, scope: PhantomData })
+    }
+}
+
+/// A page of a tenant's: it shows a publishable token, from one of the origins that the token names.
+pub struct Page {
+    pub tenant: TenantId,
+    /// The bot that its visitors talk to; none means the tenant's default one.
+    pub bot: Option<Uuid>,
+    pub(super) token: Uuid,
+    pub(super) master: String,
+    /// Browsers leave it out of plain reads of their own server.
+    pub(super) origin: Option<HeaderValue>,
+}
+
+impl<S> FromRequestParts<S> for Page
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let app = App::from_ref(state);
+        let text = bearer(&parts.headers)?.ok_or_else(unauthorized)?;
+        let tenant = token::claim(TokenKind::Publishable, text)
+            .ok_or_else(|| unauthorized().hint("Send `Authorization: Bearer docent_pk_…` with a publishable token."))?;
+        let origin = parts.headers.get(ORIGIN).cloned();
+        if origin.is_none() && !parts.method.is_safe() {
+            return Err(wrong_origin());
+        }
+        let address = parts.extensions.get().copied().unwrap_or_else(ClientAddress::unknown);
+        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        let tx = app.db.tenant(tenant).await?;
+        let look = store::Look { app: &app, address };
+        let found = tx.finish(store::by_publishable(&tx, &token::hash(text), &look)).await?;
+        let store::Publishable { id: token, origins, bot, master } = found.admit(&notes)?.ok_or_else(unauthorized)?;
+        if let Some(shown) = &origin {
+            if !origins.iter().any(|allowed| allowed.as_bytes() == shown.as_bytes()) {
+                return Err(wrong_origin().hint("Add the page's exact origin to the publishable token."));
+            }
+            notes.readable_by(shown);
+        }
+        Ok(Page { tenant, bot, token, master, origin })
     }
 }
 
@@ -221,7 +265,7 @@ async fn person(app: &App, presented: Presented<'_>) -> Result<(TenantId, Proof)
 }
 
 /// The text of the `Authorization` header's bearer token, if there is such a header at all.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let (scheme, text) = header.to_str().ok().and_then(|header| header.split_once(' ')).ok_or_else(unauthorized)?;
     if !scheme.eq_ignore_ascii_case("bearer") || text.len() > LONGEST_CREDENTIAL {
@@ -231,7 +275,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
 }
 
 /// Browsers name the page's origin on everything but plain reads of its own server.
-pub(super) fn from_its_page(headers: &HeaderMap, origin: &str, safe: bool) -> Result<()> {
+fn from_its_page(headers: &HeaderMap, origin: &str, safe: bool) -> Result<()> {
     match headers.get(ORIGIN) {
         Some(shown) if shown.as_bytes() == origin.as_bytes() => Ok(()),
         None if safe => Ok(()),

@@ -16,10 +16,10 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub use extract::{Credential, LONGEST_CREDENTIAL, May};
+pub use extract::{Credential, LONGEST_CREDENTIAL, May, Page};
 pub use operator::{NewTenant, Tenant, create_tenant, every_tenant, list_tenants, mint_token};
 pub use provision::Newcomers;
-pub use role::{Admin, Chat, Need, Read, Role, Scope, Write};
+pub use role::{Admin, Chat, Need, Read, Recall, Role, Scope, Write};
 pub use routes::router;
 pub use session::Sessions;
 pub use visitor::Signer;

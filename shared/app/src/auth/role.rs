@@ -76,6 +76,8 @@ impl Role {
 /// A scope as a type, so that a handler's signature says what it needs and nothing can forget to ask.
 pub trait Need: Send + Sync + 'static {
     const SCOPE: Scope;
+    /// What a visitor needs for it, where that differs: whose conversations are its own.
+    const OF_VISITOR: Scope = Self::SCOPE;
 }
 
 macro_rules! needs {
@@ -89,3 +91,12 @@ macro_rules! needs {
 }
 
 needs!(Chat, Read, Write, Admin);
+
+/// Read one's conversations. A tenant's servers share theirs, so they need more for it than a visitor.
+#[derive(Clone, Copy, Debug)]
+pub struct Recall;
+
+impl Need for Recall {
+    const SCOPE: Scope = Scope::Read;
+    const OF_VISITOR: Scope = Scope::Chat;
+}

@@ -3,8 +3,7 @@
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::routing::{delete, get, post};
-use http::header::ORIGIN;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -13,9 +12,9 @@ use uuid::Uuid;
 use super::store::{self, NewToken};
 use super::token::TokenKind;
 use super::visitor::{IDENTITY_SECONDS, LIFETIME_SECONDS, LONGEST_NAME, LONGEST_SUBJECT, Visitor, vouched};
-use super::{Admin, May, Scope, TenantId, extract, token};
+use super::{Admin, May, Page, Scope, extract, token};
 use crate::error::{Error, Kind, Result};
-use crate::http::{ClientAddress, Create, Created, Json, Notes, Path, small_bodies};
+use crate::http::{Create, Created, Json, Path, small_bodies};
 use crate::limits::idempotency;
 use crate::{App, config};
 
@@ -211,26 +210,11 @@ struct VisitorWire {
 /// Lets a visitor in: a publishable token, shown by a page of one of its origins, becomes a short token for one person.
 async fn create_visitor(
     State(app): State<App>,
-    headers: HeaderMap,
-    notes: Notes,
-    address: ClientAddress,
+    page: Page,
     Json(new): Json<NewVisitorWire>,
 ) -> Result<(StatusCode, Json<VisitorWire>)> {
-    let text = extract::bearer(&headers)?.ok_or_else(extract::unauthorized)?;
-    let tenant = token::claim(TokenKind::Publishable, text).ok_or_else(|| {
-        extract::unauthorized().hint("Send `Authorization: Bearer docent_pk_…` with a publishable token.")
-    })?;
-    let shown = headers.get(ORIGIN).ok_or_else(extract::wrong_origin)?;
-    let origin = shown.to_str().map_err(|_| extract::wrong_origin())?;
-    let tx = app.db.tenant(tenant).await?;
-    let look = store::Look { app: &app, address };
-    let found = tx.finish(store::by_publishable(&tx, &token::hash(text), &look)).await?;
-    let held = found.admit(&notes)?.ok_or_else(extract::unauthorized)?;
-    if !held.origins.iter().any(|allowed| allowed == origin) {
-        return Err(extract::wrong_origin().hint("Add the page's exact origin to the publishable token."));
-    }
-    notes.readable_by(shown);
-    let id = visitor_id(&app, tenant, &held, &new)?;
+    let shown = page.origin.as_ref().and_then(|shown| shown.to_str().ok()).ok_or_else(extract::wrong_origin)?;
+    let (origin, id) = (shown.to_owned(), visitor_id(&app, &page, &new)?);
     let nickname = new.nickname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     if nickname.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control)) {
         return Err(Error::invalid(format!(
@@ -239,8 +223,8 @@ async fn create_visitor(
     }
     let expires = app.clock.now().as_second() + LIFETIME_SECONDS;
     let master = app.signer.current().ok_or_else(no_master)?.to_owned();
-    let visitor = Visitor { master, token: held.id, id, nickname, bot: held.bot, origin: origin.to_owned(), expires };
-    let token = app.signer.sign(tenant, &visitor).ok_or_else(no_master)?;
+    let visitor = Visitor { master, token: page.token, id, nickname, bot: page.bot, origin, expires };
+    let token = app.signer.sign(page.tenant, &visitor).ok_or_else(no_master)?;
     let wire = VisitorWire {
         token: token.expose_secret().to_owned(),
         visitor: visitor.id,
@@ -250,7 +234,7 @@ async fn create_visitor(
     Ok((StatusCode::CREATED, Json(wire)))
 }
 
-fn visitor_id(app: &App, tenant: TenantId, held: &store::Publishable, new: &NewVisitorWire) -> Result<String> {
+fn visitor_id(app: &App, page: &Page, new: &NewVisitorWire) -> Result<String> {
     let now = app.clock.now();
     if let Some(identity) = &new.identity {
         let id = &identity.id;
@@ -260,7 +244,7 @@ fn visitor_id(app: &App, tenant: TenantId, held: &store::Publishable, new: &NewV
             )));
         }
         let left = identity.expires_at.saturating_sub(now.as_second());
-        let secret = app.signer.identity_secret(&held.master, tenant, held.id);
+        let secret = app.signer.identity_secret(&page.master, page.tenant, page.token);
         let secret = secret.ok_or_else(|| {
             extract::unauthorized()
                 .hint("Make a new publishable token: this one's secret went with a retired master key.")
@@ -277,8 +261,9 @@ fn visitor_id(app: &App, tenant: TenantId, held: &store::Publishable, new: &NewV
     }
     // Only an anonymous visitor is renewed: who was vouched for must be vouched for again.
     let earlier = new.renew.as_ref().and_then(|text| app.signer.read(text));
-    let same = earlier
-        .filter(|(minted_for, visitor)| *minted_for == tenant && visitor.token == held.id && visitor.renewable(now));
+    let same = earlier.filter(|(minted_for, visitor)| {
+        *minted_for == page.tenant && visitor.token == page.token && visitor.renewable(now)
+    });
     let id = same.map(|(_, visitor)| visitor.id).filter(|id| id.starts_with("a:"));
     Ok(id.unwrap_or_else(|| format!("a:{}", app.clock.uuid().simple())))
 }

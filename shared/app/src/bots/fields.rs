@@ -1,9 +1,11 @@
 //! What can be said about a bot, and the limits of each part. Pure.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use super::EXTRACTIVE;
+use super::manner::Manner;
+use super::widget::{self, Shown};
 use crate::error::{Error, Result};
 
 /// Limits in characters; the schema knows them too.
@@ -19,7 +21,7 @@ pub const COLLECTIONS_LIMIT: usize = 32;
 const REFUSAL: &str = "I could not find that in the documents.";
 
 /// All that a bot's keeper decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fields {
     pub name: String,
     pub instructions: String,
@@ -30,6 +32,8 @@ pub struct Fields {
     pub fallback_provider: String,
     pub fallback_model: String,
     pub resumable: bool,
+    pub manner: Manner,
+    pub shown: Shown,
 }
 
 /// The parts that a request names; the others stay as they are.
@@ -45,6 +49,20 @@ pub struct Change {
     fallback_provider: Option<String>,
     fallback_model: Option<String>,
     resumable: Option<bool>,
+    tone: Option<String>,
+    language: Option<String>,
+    history_length: Option<i32>,
+    /// Null: the model's own.
+    #[serde(default, deserialize_with = "named")]
+    temperature: Option<Option<f64>>,
+    greeting: Option<String>,
+    suggestions: Option<Vec<String>>,
+    widget: Option<widget::Change>,
+}
+
+/// Tells a field that is null from one that is not there.
+pub fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(given).map(Some)
 }
 
 impl Change {
@@ -56,6 +74,8 @@ impl Change {
         let mut collections = self.collections.unwrap_or(fields.collections);
         collections.sort_unstable();
         collections.dedup();
+        let Manner { tone, language, history_length, temperature } = fields.manner;
+        let Shown { greeting, suggestions, widget } = fields.shown;
         Fields {
             name: self.name.unwrap_or(fields.name),
             instructions: self.instructions.unwrap_or(fields.instructions),
@@ -66,6 +86,17 @@ impl Change {
             fallback_provider: self.fallback_provider.unwrap_or(fields.fallback_provider),
             fallback_model: self.fallback_model.unwrap_or(fields.fallback_model),
             resumable: self.resumable.unwrap_or(fields.resumable),
+            manner: Manner {
+                tone: self.tone.unwrap_or(tone),
+                language: self.language.unwrap_or(language),
+                history_length: self.history_length.unwrap_or(history_length),
+                temperature: self.temperature.unwrap_or(temperature),
+            },
+            shown: Shown {
+                greeting: self.greeting.unwrap_or(greeting),
+                suggestions: self.suggestions.unwrap_or(suggestions),
+                widget: self.widget.unwrap_or_default().over(widget),
+            },
         }
     }
 }
@@ -83,6 +114,8 @@ impl Fields {
             fallback_provider: String::new(),
             fallback_model: String::new(),
             resumable: false,
+            manner: Manner::default(),
+            shown: Shown::default(),
         }
     }
 
@@ -91,6 +124,8 @@ impl Fields {
         text("instructions", &self.instructions, 0, INSTRUCTIONS_LIMIT)?;
         text("model", &self.model, 0, MODEL_LIMIT)?;
         text("refusal", &self.refusal, 1, REFUSAL_LIMIT)?;
+        self.manner.check()?;
+        self.shown.check()?;
         answerer(["provider", "model"], &self.provider, &self.model)?;
         text("fallbackModel", &self.fallback_model, 0, MODEL_LIMIT)?;
         // None is to fall back on, and then a model's name means nothing.
@@ -126,7 +161,8 @@ fn answerer([field, model_field]: [&str; 2], provider: &str, model: &str) -> Res
     Ok(())
 }
 
-fn text(field: &str, value: &str, least: usize, most: usize) -> Result<()> {
+/// A text of so many characters, other than spaces where it must hold some.
+pub fn text(field: &str, value: &str, least: usize, most: usize) -> Result<()> {
     let length = value.chars().count();
     if length > most || value.trim().chars().count() < least {
         return Err(Error::invalid(format!("`{field}` holds {least} to {most} characters.")));

@@ -1,18 +1,22 @@
 //! A bot: who answers, by which model, over which collections, and what it says when it knows nothing.
 
 mod fields;
+mod manner;
 mod routes;
 mod store;
+mod widget;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use manner::{AUTO, MOST_HISTORY, Manner};
 pub use routes::router;
 
 use crate::clock::Clock;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
 use fields::{Change, Fields};
+use widget::Shown;
 
 /// The provider that answers with the documents' own sentences: it needs neither key nor model.
 pub const EXTRACTIVE: &str = "extractive";
@@ -35,11 +39,13 @@ pub struct Bot {
     pub fallback_model: String,
     /// Its answers outlive their clients and can be read again while they are made.
     pub resumable: bool,
+    pub manner: Manner,
 }
 
 /// A bot with what only its keeper wants to see.
 struct Record {
     bot: Bot,
+    shown: Shown,
     is_default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -119,8 +125,9 @@ async fn check_collections(tx: &TenantTx, collections: &[Uuid]) -> Result<()> {
 
 impl From<Record> for Fields {
     fn from(record: Record) -> Fields {
-        let Bot { name, instructions, provider, model, refusal, collections, .. } = record.bot;
-        let Bot { fallback_provider, fallback_model, resumable, .. } = record.bot;
+        let Record { bot, shown, .. } = record;
+        let Bot { name, instructions, provider, model, refusal, collections, manner, .. } = bot;
+        let Bot { fallback_provider, fallback_model, resumable, .. } = bot;
         Fields {
             name,
             instructions,
@@ -131,6 +138,8 @@ impl From<Record> for Fields {
             fallback_provider,
             fallback_model,
             resumable,
+            manner,
+            shown,
         }
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::fields::Change;
-use super::{Bot, Record, store};
+use super::widget::{self, Shown, Widget};
+use super::{Bot, Manner, Record, store};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ where
     Router::new()
         .route("/api/bots", get(list_bots).post(create_bot))
         .route("/api/bots/{id}", get(show_bot).patch(change_bot).delete(delete_bot))
+        .merge(widget::routes::router())
         .layer(small_bodies())
 }
 
@@ -41,6 +43,13 @@ struct BotWire {
     fallback_provider: String,
     fallback_model: String,
     resumable: bool,
+    tone: String,
+    language: String,
+    history_length: i32,
+    temperature: Option<f64>,
+    greeting: String,
+    suggestions: Vec<String>,
+    widget: Widget,
     is_default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -53,9 +62,11 @@ struct BotsWire {
 
 impl From<Record> for BotWire {
     fn from(record: Record) -> BotWire {
-        let Record { bot, is_default, created_at, updated_at } = record;
-        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model, .. } = bot;
+        let Record { bot, shown, is_default, created_at, updated_at } = record;
+        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model, manner, .. } = bot;
         let Bot { fallback_provider, fallback_model, resumable, .. } = bot;
+        let Manner { tone, language, history_length, temperature } = manner;
+        let Shown { greeting, suggestions, widget } = shown;
         BotWire {
             id,
             name,
@@ -68,6 +79,13 @@ impl From<Record> for BotWire {
             fallback_provider,
             fallback_model,
             resumable,
+            tone,
+            language,
+            history_length,
+            temperature,
+            greeting,
+            suggestions,
+            widget,
             is_default,
             created_at,
             updated_at,

@@ -4,9 +4,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::fields::Fields;
-use super::{Bot, Record};
+use super::widget::Shown;
+use super::{Bot, Manner, Record};
 use crate::db::{Param, TenantTx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Bots per tenant.
 pub const BOTS_LIMIT: i64 = 100;
@@ -17,7 +18,9 @@ const SELECT: &str = "select b.id, b.name, b.instructions, b.provider, b.model, 
     coalesce((select min(c.embedding_model) from bot_collection x
               join collection c on c.tenant_id = $1 and c.id = x.collection_id
               where x.tenant_id = $1 and x.bot_id = b.id), ''),
-    b.is_default, b.created_at, b.updated_at, b.fallback_provider, b.fallback_model, b.resumable
+    b.is_default, b.created_at, b.updated_at,
+    b.tone, b.language, b.history_length, b.temperature, b.greeting, b.suggestions, b.widget,
+    b.fallback_provider, b.fallback_model, b.resumable
   from bot b where b.tenant_id = $1";
 
 fn read(row: &Row) -> Record {
@@ -31,9 +34,21 @@ fn read(row: &Row) -> Record {
             refusal: row.get(5),
             collections: row.get(6),
             embedding_model: row.get(7),
-            fallback_provider: row.get(11),
-            fallback_model: row.get(12),
-            resumable: row.get(13),
+            fallback_provider: row.get(18),
+            fallback_model: row.get(19),
+            resumable: row.get(20),
+            manner: Manner {
+                tone: row.get(11),
+                language: row.get(12),
+                history_length: row.get(13),
+                temperature: row.get(14),
+            },
+        },
+        shown: Shown {
+            greeting: row.get(15),
+            suggestions: row.get(16),
+            // What this release does not know of is left out, and what it misses is its own choice.
+            widget: serde_json::from_value(row.get(17)).unwrap_or_default(),
         },
         is_default: row.get(8),
         created_at: row.get(9),
@@ -62,25 +77,66 @@ pub async fn lock(tx: &TenantTx, id: Uuid) -> Result<()> {
 
 /// False when the tenant already has as many bots as it may.
 pub async fn insert(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<bool> {
-    let sql = "insert into bot (tenant_id, id, name, instructions, provider, model, refusal, fallback_provider, fallback_model, resumable)
-               select $1, $2, $3, $4, $5, $6, $7, $9, $10, $11
-               where (select count(*) from bot where tenant_id = $1) < $8 returning 1";
-    let Fields { name, instructions, provider, model, refusal, .. } = fields;
+    let sql =
+        "insert into bot (tenant_id, id, name, instructions, provider, model, refusal, tone, language, history_length,
+                                temperature, greeting, suggestions, widget, fallback_provider, fallback_model, resumable)
+               select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17, $18
+               where (select count(*) from bot where tenant_id = $1) < $15 returning 1";
+    let Fields { name, instructions, provider, model, refusal, manner, shown, .. } = fields;
     let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
-    let params: &[&dyn Param] =
-        &[&id, name, instructions, provider, model, refusal, &BOTS_LIMIT, fallback_provider, fallback_model, resumable];
+    let Manner { tone, language, history_length, temperature } = manner;
+    let Shown { greeting, suggestions, widget } = shown;
+    let widget = serde_json::to_value(widget).map_err(Error::internal)?;
+    let params: &[&dyn Param] = &[
+        &id,
+        name,
+        instructions,
+        provider,
+        model,
+        refusal,
+        tone,
+        language,
+        history_length,
+        temperature,
+        greeting,
+        suggestions,
+        &widget,
+        &BOTS_LIMIT,
+        fallback_provider,
+        fallback_model,
+        resumable,
+    ];
     Ok(tx.execute(sql, params).await? > 0)
 }
 
 pub async fn update(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<()> {
-    let sql =
-        "update bot set name = $3, instructions = $4, provider = $5, model = $6, refusal = $7, updated_at = now(),
-                 fallback_provider = $8, fallback_model = $9, resumable = $10
+    let sql = "update bot set name = $3, instructions = $4, provider = $5, model = $6, refusal = $7, tone = $8, language = $9,
+                 history_length = $10, temperature = $11, greeting = $12, suggestions = $13, widget = $14, fallback_provider = $15,
+                 fallback_model = $16, resumable = $17, updated_at = now()
                where tenant_id = $1 and id = $2";
-    let Fields { name, instructions, provider, model, refusal, .. } = fields;
+    let Fields { name, instructions, provider, model, refusal, manner, shown, .. } = fields;
     let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
-    let params: &[&dyn Param] =
-        &[&id, name, instructions, provider, model, refusal, fallback_provider, fallback_model, resumable];
+    let Manner { tone, language, history_length, temperature } = manner;
+    let Shown { greeting, suggestions, widget } = shown;
+    let widget = serde_json::to_value(widget).map_err(Error::internal)?;
+    let params: &[&dyn Param] = &[
+        &id,
+        name,
+        instructions,
+        provider,
+        model,
+        refusal,
+        tone,
+        language,
+        history_length,
+        temperature,
+        greeting,
+        suggestions,
+        &widget,
+        fallback_provider,
+        fallback_model,
+        resumable,
+    ];
     tx.execute(sql, params).await?;
     Ok(())
 }

@@ -13,9 +13,13 @@ const SENTENCES: usize = 3;
 /// Sentences longer than this are cut at a word: some "sentences" are whole tables.
 const LONGEST: usize = 400;
 
-/// Quotes the sentences that say most about `question`; `[n]` is the n-th hit. Empty when there is nothing to quote.
-pub fn answer(question: &str, hits: &[Hit]) -> String {
-    let asked: BTreeSet<String> = docent_text::terms(question).into_iter().collect();
+/// What all terms together count that only earlier questions name.
+const EARLIER: f64 = 0.5;
+
+/// Quotes the sentences that say most about `question`, and after that about what it leans on; `[n]` is the n-th hit.
+/// Empty when there is nothing to quote.
+pub fn answer(question: &str, earlier: &str, hits: &[Hit]) -> String {
+    let asked = weights(question, earlier);
     let sentences = sentences(hits);
     let rarity = rarity(&asked, &sentences);
     let mut scored: Vec<(f64, usize)> =
@@ -36,6 +40,28 @@ pub fn answer(question: &str, hits: &[Hit]) -> String {
         .map(|sentence| format!("“{}” [{}]", shortened(sentence.text), sentence.hit + 1))
         .collect::<Vec<_>>()
         .join("\n\n")
+}
+
+/// What each term counts: those of the question, and behind them those of the questions before, the later ones more.
+fn weights(question: &str, earlier: &str) -> BTreeMap<String, f64> {
+    if earlier.is_empty() {
+        return docent_text::terms(question).into_iter().map(|term| (term, 1.0)).collect();
+    }
+    // "And how long does it last?" must not find what "does not".
+    let docent_text::Question { terms, weights, .. } = docent_text::question(question);
+    let mut asked: BTreeMap<String, f64> = terms.into_iter().zip(weights).collect();
+    let mut before: BTreeMap<String, f64> = BTreeMap::new();
+    for (age, line) in earlier.lines().rev().enumerate() {
+        let docent_text::Question { terms, weights, .. } = docent_text::question(line);
+        let telling =
+            terms.into_iter().zip(weights).filter(|(term, weight)| *weight >= 1.0 && !asked.contains_key(term));
+        for (term, _) in telling {
+            before.entry(term).or_insert(1.0 / (1 + age) as f64);
+        }
+    }
+    let sum: f64 = before.values().sum();
+    asked.extend(before.into_iter().map(|(term, weight)| (term, EARLIER * weight / sum)));
+    asked
 }
 
 struct Sentence<'a> {
@@ -60,11 +86,11 @@ fn sentences(hits: &[Hit]) -> Vec<Sentence<'_>> {
 }
 
 /// A question's rarest words among the candidates weigh most, as in BM25's idf.
-fn rarity(asked: &BTreeSet<String>, sentences: &[Sentence<'_>]) -> BTreeMap<String, f64> {
+fn rarity(asked: &BTreeMap<String, f64>, sentences: &[Sentence<'_>]) -> BTreeMap<String, f64> {
     let total = sentences.len() as f64;
-    let weigh = |term: &String| {
+    let weigh = |(term, weight): (&String, &f64)| {
         let df = sentences.iter().filter(|sentence| sentence.terms.contains(term)).count() as f64;
-        (term.clone(), (1.0 + (total - df + 0.5) / (df + 0.5)).ln())
+        (term.clone(), weight * (1.0 + (total - df + 0.5) / (df + 0.5)).ln())
     };
     asked.iter().map(weigh).collect()
 }

@@ -2,8 +2,10 @@
 
 mod answer;
 mod citations;
+mod conversations;
 mod extractive;
 mod filter;
+mod followup;
 mod gaps;
 mod log;
 mod openai;

@@ -232,9 +232,9 @@ mod tests {
         assert_eq!((asked.text.as_str(), asked.bot, asked.bot_name.as_deref()), ("a\nb", None, Some("Help desk")));
         let earlier: Vec<String> = asked.earlier.unwrap().into_iter().map(|turn| turn.text).collect();
         assert_eq!(earlier, ["first", "second"]);
-        let many: Vec<Value> = (0..40).map(|n| json!({ "role": "user", "content": format!("{n}") })).collect();
+        let many: Vec<Value> = (0..60).map(|n| json!({ "role": "user", "content": format!("{n}") })).collect();
         let asked = question(&json!({ "model": "default", "messages": many })).unwrap();
-        assert_eq!((asked.text.as_str(), asked.earlier.unwrap().len()), ("39", usize::try_from(HISTORY).unwrap()));
+        assert_eq!((asked.text.as_str(), asked.earlier.unwrap().len()), ("59", usize::try_from(HISTORY).unwrap()));
         let id = Uuid::from_u128(7);
         let asked = question(&json!({ "model": id, "messages": [{ "role": "user", "content": "x" }] })).unwrap();
         assert_eq!((asked.bot, asked.bot_name), (Some(id), None));

@@ -2,7 +2,7 @@
 
 use docent_llm::{ChatRequest, Role, Turn};
 
-use crate::bots::Bot;
+use crate::bots::{AUTO, Bot};
 use crate::search::{self, Hit};
 
 /// What the model may use of a passage; the rest of a very long chunk would crowd out the others.
@@ -22,14 +22,22 @@ answer the question, say so in one sentence and cite nothing.";
 pub fn build(bot: &Bot, history: &[Turn], question: &str, hits: &[Hit]) -> ChatRequest {
     let mut turns = history.to_vec();
     turns.push(Turn { role: Role::User, text: format!("{}\nQuestion: {question}", passages(hits)) });
-    ChatRequest { model: bot.model.clone(), system: system(bot), turns, max_tokens: None, temperature: None }
+    let temperature = bot.manner.temperature.map(|degrees| degrees as f32);
+    ChatRequest { model: bot.model.clone(), system: system(bot), turns, max_tokens: None, temperature }
 }
 
+/// The bot's own words first, so that the rules have the last one.
 fn system(bot: &Bot) -> String {
-    match bot.instructions.trim() {
-        "" => RULES.to_owned(),
-        instructions => format!("{instructions}\n\n{RULES}"),
-    }
+    let tone = match bot.manner.tone.trim() {
+        "" => String::new(),
+        tone => format!("Tone: {tone}"),
+    };
+    let language = match bot.manner.language.as_str() {
+        AUTO => "Answer in the language of the question.".to_owned(),
+        tag => format!("Answer in the language of the BCP 47 tag {tag}, whatever language the question is in."),
+    };
+    let parts = [bot.instructions.trim(), &tone, &language, RULES];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Tokens that no prompt passes, whatever is going to be found: each one is at least a byte.
@@ -83,6 +91,30 @@ fn fenced(text: &str, most: usize) -> String {
 mod tests {
 
     use super::*;
+    use crate::bots::Manner;
+
+    fn bot(instructions: &str, manner: Manner) -> Bot {
+        Bot { instructions: instructions.to_owned(), manner, ..Bot::default() }
+    }
+
+    #[test]
+    fn a_bot_talks_as_it_was_told() {
+        let plain = build(&bot(" ", Manner::default()), &[], "Why?", &[]);
+        assert_eq!(plain.system, format!("Answer in the language of the question.\n\n{RULES}"));
+        assert_eq!(plain.temperature, None, "none is sent unless it is set");
+        let manner = Manner {
+            tone: " warm and brief ".to_owned(),
+            language: "pt-BR".to_owned(),
+            temperature: Some(0.2),
+            ..Manner::default()
+        };
+        let told = build(&bot("You sell boats.", manner), &[], "Why?", &[]);
+        let expected = format!(
+            "You sell boats.\n\nTone: warm and brief\n\nAnswer in the language of the BCP 47 tag pt-BR, whatever language \
+             the question is in.\n\n{RULES}"
+        );
+        assert_eq!((told.system.as_str(), told.temperature), (expected.as_str(), Some(0.2)));
+    }
 
     #[test]
     fn a_passage_cannot_leave_its_fence() {
@@ -104,7 +136,8 @@ mod tests {
             filename: "\"𝄞".repeat(255),
             ..Hit::default()
         };
-        let bot = Bot { instructions: "Be kind. ".repeat(100), ..Bot::default() };
+        let manner = Manner { tone: "é".repeat(200), ..Manner::default() };
+        let bot = bot(&"Be kind. ".repeat(100), manner);
         let history = vec![Turn { role: Role::User, text: "é".repeat(8000) }; 12];
         let question = "?".repeat(16_000);
         let request = build(&bot, &history, &question, &vec![hit; search::DEFAULT_LIMIT as usize]);

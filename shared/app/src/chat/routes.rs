@@ -1,4 +1,4 @@
-//! `/api/chat` and the stored conversations.
+//! `/api/chat`, and what a bot had no answer to.
 
 use axum::Router;
 use axum::extract::{FromRef, State};
@@ -41,10 +41,7 @@ where
     App: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Router::new()
-        .route("/api/conversations", get(list_conversations))
-        .route("/api/conversations/{id}", get(read_conversation))
-        .route("/api/bots/{id}/gaps", get(list_gaps))
+    Router::new().route("/api/bots/{id}/gaps", get(list_gaps)).merge(super::conversations::routes::router())
 }
 
 async fn create_answer(
@@ -128,43 +125,6 @@ async fn stop_answer(State(app): State<App>, caller: May<Chat>, Path(id): Path<S
     }
 }
 
-/// A screenful; paging comes with search over conversations.
-const CONVERSATIONS: i64 = 100;
-const MESSAGES: i64 = 500;
-
-#[derive(Serialize)]
-struct ConversationsWire {
-    conversations: Vec<ConversationWire>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConversationWire {
-    id: String,
-    title: String,
-    created_at: jiff::Timestamp,
-    updated_at: jiff::Timestamp,
-}
-
-#[derive(Serialize)]
-struct MessagesWire {
-    id: String,
-    messages: Vec<MessageWire>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MessageWire {
-    id: Uuid,
-    role: String,
-    text: String,
-    citations: Value,
-    usage: Value,
-    state: String,
-    error_code: Option<String>,
-    created_at: jiff::Timestamp,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SinceWire {
@@ -218,40 +178,4 @@ async fn list_gaps(
     // Comparing a thousand questions would hold up every other request of this thread.
     let found = tokio::task::spawn_blocking(move || gaps(&refused)).await.map_err(Error::internal)?;
     Ok(Json(GapsWire { gaps: found.into_iter().map(wire).collect(), questions, truncated }))
-}
-
-async fn list_conversations(State(app): State<App>, caller: May<Read>) -> Result<Json<ConversationsWire>> {
-    let tx = app.db.tenant(caller.tenant).await?;
-    let stored = tx.finish(store::conversations(&tx, &caller.owner, CONVERSATIONS)).await?;
-    let wire = |one: store::Conversation| ConversationWire {
-        id: one.client_id,
-        title: one.title,
-        created_at: one.created_at,
-        updated_at: one.updated_at,
-    };
-    Ok(Json(ConversationsWire { conversations: stored.into_iter().map(wire).collect() }))
-}
-
-async fn read_conversation(
-    State(app): State<App>,
-    caller: May<Read>,
-    Path(id): Path<String>,
-) -> Result<Json<MessagesWire>> {
-    let tx = app.db.tenant(caller.tenant).await?;
-    let stored =
-        tx.finish(store::messages(&tx, store::Thread { owner: &caller.owner, client_id: &id }, MESSAGES)).await?;
-    if stored.is_empty() {
-        return Err(Error::not_found("conversation"));
-    }
-    let wire = |one: store::Message| MessageWire {
-        id: one.id,
-        role: one.role,
-        text: one.text,
-        citations: one.citations,
-        usage: one.usage,
-        state: one.state,
-        error_code: one.error_code,
-        created_at: one.created_at,
-    };
-    Ok(Json(MessagesWire { id, messages: stored.into_iter().map(wire).collect() }))
 }

@@ -14,8 +14,9 @@ use super::gaps::Refused;
 use crate::db::TenantTx;
 use crate::error::Result;
 
-/// How many earlier messages a model is given.
-pub const HISTORY: i64 = 12;
+/// How many earlier messages are read, of which the bot's `historyLength` are used: which bot it is becomes known in the
+/// same trip.
+pub const HISTORY: i64 = crate::bots::MOST_HISTORY as i64;
 
 /// How much of each, in characters.
 pub const HISTORY_CHARS: i32 = 8_000;
@@ -48,7 +49,7 @@ pub async fn history(tx: &TenantTx, thread: Thread<'_>, again: Again<'_>) -> Res
                  select m.role, left(m.text, $4) as text, m.id
                  from conversation c
                  join message m on m.tenant_id = $1 and m.conversation_id = c.id
-                 where c.tenant_id = $1 and c.owner = $6 and c.client_id = $2 and m.state in ('complete', 'refused') and m.text <> ''
+                 where c.tenant_id = $1 and c.owner = $6 and c.client_id = $2 and c.deleted_at is null and m.state in ('complete', 'refused') and m.text <> ''
                    and not ($5 and m.id >= coalesce((
                      select max(u.id::text)::uuid from message u
                      where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), m.id))
@@ -154,58 +155,6 @@ pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<bool> {
                where tenant_id = $1 and conversation_id = $2 and id = $3 and state = 'streaming' returning 1";
     let Closing { conversation, answer, text, citations, usage, state, error_code } = closing;
     tx.execute(sql, &[conversation, answer, text, citations, usage, state, error_code]).await.map(|closed| closed > 0)
-}
-
-pub struct Conversation {
-    pub client_id: String,
-    pub title: String,
-    pub created_at: jiff::Timestamp,
-    pub updated_at: jiff::Timestamp,
-}
-
-pub async fn conversations(tx: &TenantTx, owner: &str, limit: i64) -> Result<Vec<Conversation>> {
-    let sql = "select client_id, title, created_at, updated_at from conversation
-               where tenant_id = $1 and owner = $3 and deleted_at is null order by updated_at desc, id desc limit $2";
-    let read = |row: &Row| Conversation {
-        client_id: row.get(0),
-        title: row.get(1),
-        created_at: row.get(2),
-        updated_at: row.get(3),
-    };
-    Ok(tx.query(sql, &[&limit, &owner]).await?.iter().map(read).collect())
-}
-
-pub struct Message {
-    pub id: Uuid,
-    pub role: String,
-    pub text: String,
-    pub citations: Value,
-    pub usage: Value,
-    pub state: String,
-    pub error_code: Option<String>,
-    pub created_at: jiff::Timestamp,
-}
-
-/// The newest messages of a conversation, oldest first; none when there is no such conversation.
-pub async fn messages(tx: &TenantTx, thread: Thread<'_>, limit: i64) -> Result<Vec<Message>> {
-    let sql = "select * from (
-               select m.id, m.role, m.text, m.citations, m.usage, m.error_code, m.created_at,
-                 case when m.state = 'streaming' and m.lease_until < now() then 'interrupted' else m.state end
-               from conversation c
-               join message m on m.tenant_id = $1 and m.conversation_id = c.id
-               where c.tenant_id = $1 and c.owner = $4 and c.client_id = $2 and c.deleted_at is null
-               order by m.id desc limit $3) newest order by id";
-    let read = |row: &Row| Message {
-        id: row.get(0),
-        role: row.get(1),
-        text: row.get(2),
-        citations: row.get(3),
-        usage: row.get(4),
-        error_code: row.get(5),
-        created_at: row.get(6),
-        state: row.get(7),
-    };
-    Ok(tx.query(sql, &[&thread.client_id, &limit, &thread.owner]).await?.iter().map(read).collect())
 }
 
 /// How much of a question tells what was missing, in characters.

@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0013_model_migration",
     "0014_gaps",
     "0015_answers",
+    "0016_talk",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -31,6 +31,7 @@ pub use versions::{KEPT_VERSIONS, arrive, restore};
 use crate::App;
 use crate::auth::TenantId;
 use crate::error::{Error, Result};
+use crate::http::list::{self, Cursor};
 
 /// A document as its tenant sees it.
 #[derive(Clone, Debug)]
@@ -90,13 +91,6 @@ pub struct Filter {
     pub created_before: Option<Timestamp>,
     /// Entries that the document's metadata holds as well.
     pub metadata: Option<Value>,
-}
-
-/// Where the next page of a list begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub created_at: Timestamp,
-    pub id: Uuid,
 }
 
 impl Document {
@@ -160,9 +154,7 @@ pub async fn list(
 ) -> Result<(Vec<Document>, Option<Cursor>)> {
     let tx = app.db.tenant(tenant).await?;
     let mut page = tx.finish(store::list(&tx, filter, after, limit + 1)).await?;
-    let more = page.len() as i64 > limit;
-    page.truncate(limit as usize);
-    let next = page.last().filter(|_| more).map(|last| Cursor { created_at: last.created_at, id: last.id });
+    let next = list::cut(&mut page, limit, |last| Cursor { at: last.created_at, id: last.id });
     Ok((page, next))
 }
 

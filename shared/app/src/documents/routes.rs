@@ -4,8 +4,6 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{Stream, StreamExt, future, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
@@ -14,15 +12,13 @@ use uuid::Uuid;
 
 use super::watch::{Update, updates};
 use super::wire::DocumentWire;
-use super::{Cursor, Document, Filter, Status, metadata};
+use super::{Document, Filter, Status, metadata};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
+use crate::http::list::{Cursor, limit, unchanged};
 use crate::http::{Json, Path, Query, sse};
 use crate::objects::Objects;
-
-pub const DEFAULT_PAGE: i64 = 50;
-pub const LONGEST_PAGE: i64 = 200;
 
 /// How soon a client whose stream ended early comes back, in milliseconds.
 const RETRY_MILLIS: u32 = 1000;
@@ -99,14 +95,11 @@ async fn list_documents(
     caller: May<Read>,
     Query(page): Query<PageWire>,
 ) -> Result<Json<DocumentsWire>> {
-    let limit = page.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return Err(Error::invalid(format!("`limit` is a number from 1 to {LONGEST_PAGE}.")));
-    }
-    let after = page.cursor.as_deref().map(read_cursor).transpose()?;
+    let limit = limit(page.limit)?;
+    let after = page.cursor.as_deref().map(Cursor::read).transpose()?;
     let (documents, next) = super::list(&app, caller.tenant, &page.filter()?, after, limit).await?;
     let documents = documents.into_iter().map(DocumentWire::from).collect();
-    Ok(Json(DocumentsWire { documents, next_cursor: next.map(write_cursor) }))
+    Ok(Json(DocumentsWire { documents, next_cursor: next.map(Cursor::write) }))
 }
 
 async fn find_document(
@@ -120,11 +113,7 @@ async fn find_document(
         return Err(Error::not_found("document"));
     }
     let etag = format!("\"{}\"", document.version());
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let unchanged = known.is_some_and(|tags| {
-        tags.split(',').any(|tag| matches!(tag.trim().trim_start_matches("W/"), tag if tag == etag || tag == "*"))
-    });
-    let mut response = match unchanged {
+    let mut response = match unchanged(&headers, &etag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => Json(DocumentWire::from(document)).into_response(),
     };
@@ -169,36 +158,6 @@ fn frame(update: Update) -> String {
             let version = document.version();
             let data = serde_json::to_string(&DocumentWire::from(*document)).unwrap_or_default();
             format!("id: {version}\nevent: status\ndata: {data}\n\n")
-        }
-    }
-}
-
-fn write_cursor(cursor: Cursor) -> String {
-    let mut bytes = cursor.created_at.as_microsecond().to_be_bytes().to_vec();
-    bytes.extend_from_slice(cursor.id.as_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn read_cursor(text: &str) -> Result<Cursor> {
-    let wrong =
-        || Error::invalid("`cursor` is not one of ours.").hint("Send the `nextCursor` of the page before, unchanged.");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-    let (micros, id) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
-    let created_at = Timestamp::from_microsecond(i64::from_be_bytes(*micros)).map_err(|_| wrong())?;
-    Ok(Cursor { created_at, id: Uuid::from_slice(id).map_err(|_| wrong())? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_comes_back_as_it_was_and_nothing_else_passes() {
-        let cursor =
-            Cursor { created_at: Timestamp::from_microsecond(1_772_000_000_123_456).unwrap(), id: Uuid::from_u128(7) };
-        assert_eq!(read_cursor(&write_cursor(cursor)).unwrap(), cursor);
-        for wrong in ["", "x", "AAAA", &"A".repeat(64), "null", "~~"] {
-            assert_eq!(read_cursor(wrong).unwrap_err().code(), "invalid_request", "{wrong}");
         }
     }
 }

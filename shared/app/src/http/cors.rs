@@ -7,8 +7,9 @@ use crate::config::Front;
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str =
     "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id";
-const ANSWER_HEADERS: &str = "etag, idempotency-replayed, retry-after, ratelimit, ratelimit-policy, x-ratelimit-limit, \
-     x-ratelimit-remaining, x-ratelimit-remaining-requests, x-ratelimit-reset, x-request-id, x-vercel-ai-ui-message-stream";
+const ANSWER_HEADERS: &str = "content-disposition, etag, idempotency-replayed, link, retry-after, ratelimit, \
+     ratelimit-policy, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-remaining-requests, x-ratelimit-reset, \
+     x-request-id, x-vercel-ai-ui-message-stream";
 /// Browsers ask again after this; longer ones are cut by them anyway.
 const MAX_AGE: &str = "600";
 
@@ -16,7 +17,7 @@ const MAX_AGE: &str = "600";
 /// token that it shows. Only what visitors use is opened this way.
 fn for_visitors(path: &str) -> bool {
     path == "/api/tokens/visitor"
-        || ["/api/chat", "/api/widget"]
+        || ["/api/chat", "/api/conversations", "/api/widget"]
             .iter()
             .any(|room| path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }

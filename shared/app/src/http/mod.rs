@@ -5,6 +5,7 @@ mod cors;
 mod create;
 mod extract;
 mod invocation;
+pub mod list;
 mod notes;
 mod problem;
 pub mod sse;

@@ -39,6 +39,8 @@ pub struct SweepReport {
     pub forgotten: usize,
     /// Pieces of answers that nobody comes back to any more.
     pub logged: usize,
+    /// Conversations that were deleted and are gone now.
+    pub conversations: usize,
     /// Reservations whose request is gone, settled in full.
     pub settled: usize,
     /// Addresses without a credential that have nothing outstanding.
@@ -105,6 +107,7 @@ impl Ingest {
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx, forgotten).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
+        report.conversations += store::sweep::forget_conversations(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
         report.logged += self.forget_logs(tenant).await?;

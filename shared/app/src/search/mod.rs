@@ -37,6 +37,11 @@ pub const MOST_NEIGHBOURS: i32 = 3;
 /// unlike a bare BM25 score, so that one floor serves tenants of any size. Measured by `docent-bench questions`.
 pub const COVERAGE_FLOOR: f64 = 0.34;
 
+/// What an earlier question counts in one that leans on it.
+const EARLIER_SHARE: f64 = 0.5;
+/// What a word counts that names nothing, beside an earlier question that does.
+const NAMELESS_WEIGHT: f64 = 0.1;
+
 /// A question, ready for both legs.
 pub struct Query {
     pub collections: Vec<Uuid>,
@@ -63,6 +68,8 @@ pub struct Query {
 /// A question as it was asked.
 pub struct Asked<'a> {
     pub text: &'a str,
+    /// What was asked before, where this question leans on it.
+    pub earlier: &'a str,
     pub bot: &'a Bot,
     pub embedder: &'a Embedder,
     pub limit: i32,
@@ -78,7 +85,8 @@ impl<'a> Asked<'a> {
     /// A question about all that the bot knows.
     pub fn plain(text: &'a str, bot: &'a Bot, embedder: &'a Embedder, by: Spender) -> Asked<'a> {
         let filter = Filter::default();
-        Asked { text, bot, embedder, limit: DEFAULT_LIMIT, filter, neighbours: 0, reranked: false, by, capped: false }
+        let (earlier, limit) = ("", DEFAULT_LIMIT);
+        Asked { text, earlier, bot, embedder, limit, filter, neighbours: 0, reranked: false, by, capped: false }
     }
 }
 
@@ -124,13 +132,14 @@ pub struct Hit {
 impl Query {
     /// Makes both legs from a question; the vector comes from the collections' own model.
     pub async fn new(app: &App, asked: Asked<'_>) -> Result<Query> {
-        let Asked { text, bot, embedder, limit, filter, neighbours, reranked, by, capped } = asked;
-        let docent_text::Question { terms, weights, language } = docent_text::question(text);
+        let Asked { text, earlier, bot, embedder, limit, filter, neighbours, reranked, by, capped } = asked;
+        let docent_text::Question { terms, weights, language } = leaning(text, earlier);
         let tenant = by.tenant;
         let dense_weight = fusion::dense_weight(embedder.name(), language);
         let (mut vectors, bill) = if dense_weight > 0.0 {
             let reserve = capped || embedder.spends_the_operators();
-            embedder.embed_metered(app, by, reserve, Inputs::Question(text.to_owned())).await?
+            let whole = if earlier.is_empty() { text.to_owned() } else { format!("{earlier}\n{text}") };
+            embedder.embed_metered(app, by, reserve, Inputs::Question(whole)).await?
         } else {
             (Vec::new(), None)
         };
@@ -196,6 +205,28 @@ pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Found> {
         hits = similar::distinct(hits, usize::try_from(most).unwrap_or_default());
     }
     Ok(Found { hits, live })
+}
+
+/// A question's terms, and behind them those of what it leans on. These count half of what the question itself names, all
+/// of them together: they tell two passages apart, and clear [`COVERAGE_FLOOR`] by themselves only for a question that
+/// names nothing ("Why?").
+fn leaning(text: &str, earlier: &str) -> docent_text::Question {
+    let mut asked = docent_text::question(text);
+    let before = docent_text::question(earlier);
+    let both = before.terms.into_iter().zip(before.weights);
+    let new: Vec<String> =
+        both.filter(|(term, weight)| *weight >= 1.0 && !asked.terms.contains(term)).map(|(term, _)| term).collect();
+    if new.is_empty() {
+        return asked;
+    }
+    let named = docent_text::telling(text) as f64;
+    let each = if named > 0.0 { EARLIER_SHARE * named / new.len() as f64 } else { 1.0 };
+    if named == 0.0 {
+        asked.weights.iter_mut().for_each(|weight| *weight = NAMELESS_WEIGHT);
+    }
+    asked.weights.extend(new.iter().map(|_| each.min(1.0)));
+    asked.terms.extend(new);
+    asked
 }
 
 /// Whether anything that was found answers the question at all.

@@ -43,8 +43,15 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("DELETE", "/api/collections/migration", For::Admin),
     ("POST", "/api/collections/migration/switch", For::Admin),
     ("POST", "/api/collections/migration/rollback", For::Admin),
-    ("GET", "/api/conversations", For::Read),
-    ("GET", "/api/conversations/{id}", For::Read),
+    ("GET", "/api/bots/{id}/feedback", For::Read),
+    ("GET", "/api/conversations", For::Chat),
+    ("GET", "/api/conversations/search", For::Chat),
+    ("GET", "/api/conversations/{id}", For::Chat),
+    ("PATCH", "/api/conversations/{id}", For::Chat),
+    ("DELETE", "/api/conversations/{id}", For::Chat),
+    ("GET", "/api/conversations/{id}/export", For::Chat),
+    ("PUT", "/api/conversations/{id}/messages/{message}/feedback", For::Chat),
+    ("DELETE", "/api/conversations/{id}/messages/{message}/feedback", For::Chat),
     ("GET", "/api/documents", For::Read),
     ("POST", "/api/documents", For::Write),
     ("GET", "/api/documents/{id}", For::Read),
@@ -78,6 +85,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/usage/caps", For::Admin),
     ("PUT", "/api/usage/caps", For::Admin),
     ("GET", "/api/webhooks", For::Admin),
+    ("GET", "/api/widget/{id}", For::Page),
     ("POST", "/v1/chat/completions", For::Chat),
     ("POST", "/v1/responses", For::Chat),
     ("GET", "/v1/models", For::Chat),
@@ -117,7 +125,8 @@ async fn every_role_gets_exactly_what_it_may() {
     callers.insert("publishable", (owner.with_token(&publishable(&owner).await), &[For::Page]));
     for (name, (client, may)) in &callers {
         for (method, path, whom) in ROUTES {
-            let path = path.replace("{id}", "00000000-0000-7000-8000-000000000000").replace("{provider}", "mistral");
+            let nil = "00000000-0000-7000-8000-000000000000";
+            let path = path.replace("{id}", nil).replace("{message}", nil).replace("{provider}", "mistral");
             let body = (*method != "GET" && *method != "DELETE").then(|| body(&path).to_string());
             let reply = client.send(method, &path, body, &[("origin", PAGE)]).await;
             let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&reply.status);

@@ -32,12 +32,20 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/bots/{id}"),
     ("DELETE", "/api/bots/{id}"),
     ("GET", "/api/bots/{id}/gaps"),
+    ("GET", "/api/widget/{id}"),
     ("GET", "/api/usage"),
     ("GET", "/api/usage/caps"),
     ("PUT", "/api/usage/caps"),
     ("POST", "/api/search"),
+    ("GET", "/api/bots/{id}/feedback"),
     ("GET", "/api/conversations"),
+    ("GET", "/api/conversations/search"),
     ("GET", "/api/conversations/{id}"),
+    ("PATCH", "/api/conversations/{id}"),
+    ("DELETE", "/api/conversations/{id}"),
+    ("GET", "/api/conversations/{id}/export"),
+    ("PUT", "/api/conversations/{id}/messages/{message}/feedback"),
+    ("DELETE", "/api/conversations/{id}/messages/{message}/feedback"),
     ("POST", "/api/chat"),
     ("GET", "/api/chat/{id}/stream"),
     ("POST", "/api/chat/{id}/stop"),
@@ -97,7 +105,7 @@ impl Member {
 
     fn of_kind(&self, route: &str) -> &[Uuid] {
         match route {
-            route if route.starts_with("/api/bots") => &self.bots,
+            route if route.starts_with("/api/bots") || route.starts_with("/api/widget") => &self.bots,
             route if route.starts_with("/api/tokens") => &self.tokens,
             route if route.starts_with("/api/webhooks") => &self.others,
             _ => &self.documents,
@@ -172,9 +180,12 @@ fn credential(
 ) -> (Option<(&'static str, String)>, Option<usize>) {
     let own = asker.client.token.clone().unwrap_or_default();
     let bearer = |text: String| Some(("authorization", format!("Bearer {text}")));
-    let (page, visits) = (route == "/api/tokens/visitor", route.starts_with("/api/chat"));
+    let page = ["/api/tokens/visitor", "/api/widget/{id}"].contains(&route);
+    let visits = route.starts_with("/api/chat") || route.starts_with("/api/conversations");
     match dice.below(100) {
         0..=59 if page => (bearer(asker.page.clone()), Some(asker.number)),
+        // What a page shows of its bot is everybody's who has opened it.
+        60..=69 if route == "/api/widget/{id}" => (bearer(victim.page.clone()), Some(victim.number)),
         60..=69 if page => (bearer(victim.page.clone()), None),
         0..=29 if visits => (bearer(asker.visitor.clone()), Some(asker.number)),
         0..=77 => (bearer(own), Some(asker.number)),
@@ -219,14 +230,24 @@ fn path(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
         () if route.contains("{provider}") => {
             (*dice.pick(&["openai", "mistral", "anthropic", "ollama", "../x"])).into()
         }
+        // What is deleted is the asker's own: by this name it keeps nothing that it misses.
+        () if method == "DELETE" && route == "/api/conversations/{id}" => format!("talk-{}", handle(victim.number)),
         () if route.starts_with("/api/conv") || route.starts_with("/api/chat/") => talk(dice, asker, victim),
         () => id(dice, method, route, asker, victim),
     };
     let encoded = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
     let mut path = route.replace("{provider}", &encoded).replace("{id}", &encoded);
+    if path.contains("{message}") {
+        path = path.replace("{message}", &dice.pick(&victim.others).to_string());
+    }
+    if route == "/api/conversations/search" {
+        let wanted = if dice.percent(50) { handle(asker.number) } else { word(dice, victim) };
+        path =
+            format!("{path}?q={}", percent_encoding::utf8_percent_encode(&wanted, percent_encoding::NON_ALPHANUMERIC));
+    }
     if method == "GET" && dice.percent(30) {
         let after = dice.pick(&["limit=200", "limit=-1", "cursor=AAAA", "tenant_id=", "tenant=", "q="]);
-        path = format!("{path}?{after}");
+        path = format!("{path}{}{after}", if path.contains('?') { '&' } else { '?' });
     }
     path
 }
@@ -248,8 +269,8 @@ fn id(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Membe
 /// The client's own id of a conversation: everybody may use everybody's.
 fn talk(dice: &mut Dice, asker: &Member, victim: &Member) -> String {
     match dice.below(10) {
-        0..=5 => format!("talk-{}", handle(victim.number)),
-        6..=7 => format!("talk-{}", handle(asker.number)),
+        0..=3 => format!("talk-{}", handle(victim.number)),
+        4..=7 => format!("talk-{}", handle(asker.number)),
         8 => word(dice, victim),
         _ => format!("talk-{}", dice.below(1000)),
     }
@@ -316,7 +337,7 @@ fn body(dice: &mut Dice, method: &str, route: &str, asker: &Member, victim: &Mem
     Some(body.to_string())
 }
 
-/// Bodies about documents and whom to tell of them.
+/// Bodies about documents and whom to tell of them, and about conversations.
 fn of_library(dice: &mut Dice, (method, route): (&str, &str), asker: &Member, victim: &Member) -> Option<Value> {
     Some(match (method, route) {
         ("POST", "/api/upload") => {
@@ -344,6 +365,10 @@ fn of_library(dice: &mut Dice, (method, route): (&str, &str), asker: &Member, vi
         ("POST" | "PATCH", "/api/webhooks" | "/api/webhooks/{id}") => {
             json!({ "url": dice.pick(&["http://127.0.0.1:9/hook", "https://169.254.169.254/", "https://user@example.com/"]) })
         }
+        ("PUT", "/api/conversations/{id}/messages/{message}/feedback") => {
+            json!({ "rating": *dice.pick(&["up", "down", "sideways"]), "comment": word(dice, victim) })
+        }
+        ("PATCH", "/api/conversations/{id}") => json!({ "title": word(dice, victim) }),
         ("POST", "/api/collections") => json!({ "name": word(dice, victim) }),
         ("POST", "/api/collections/migration") => json!({ "to": word(dice, victim) }),
         _ => return None,

@@ -4,6 +4,8 @@
 mod answers;
 mod migration;
 mod pace;
+mod spending;
+mod talk;
 mod vectors;
 mod versions;
 
@@ -34,7 +36,7 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 15] = [
+pub const STEPS: [&str; 16] = [
     "tokens",
     "visitors",
     "keys",
@@ -48,6 +50,7 @@ pub const STEPS: [&str; 15] = [
     "migration",
     "chat",
     "answers",
+    "talk",
     "spending",
     "sweep",
 ];
@@ -100,6 +103,7 @@ impl Scene {
         for sql in SPENDS {
             admin.execute(sql, &[&tenant]).await.unwrap();
         }
+        admin.execute(talk::RATED, &[&tenant]).await.unwrap();
         let (files, actor) = (population.world.files.clone(), population.members[ACTOR].client.clone());
         let (log, sent, played) = Default::default();
         Scene { population, admin, files, actor, log, sent, played }
@@ -163,6 +167,7 @@ impl Scene {
             "migration" => Box::pin(self.migration()).await,
             "chat" => self.chat().await,
             "answers" => Box::pin(self.answers()).await,
+            "talk" => Box::pin(self.talk()).await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,
             other => panic!("there is no step {other}"),
@@ -319,33 +324,6 @@ impl Scene {
             self.get(&format!("/api/conversations/talk-{}", handle(tenant))).await;
             self.get(&format!("/api/chat/talk-{}/stream", handle(tenant))).await;
         }
-    }
-
-    /// A provider that nobody reaches is asked under a cap: reserved, settled, given back, and forgotten about.
-    async fn spending(&mut self) {
-        let key = json!({ "key": "sk-scene-0000000000", "baseUrl": "http://127.0.0.1:9/v1" });
-        self.send("PUT", "/api/keys/acme", Some(key)).await;
-        let own = self.get("/api/bots").await["bots"][0]["collections"].clone();
-        let bot = json!({ "name": "scene", "provider": "acme", "model": "m", "collections": own });
-        let bot = self.post("/api/bots", bot).await["id"].clone();
-        self.send("PUT", "/api/usage/caps", Some(json!({ "caps": { "tenant": "90", "token": "90" } }))).await;
-        self.get("/api/usage/caps").await;
-        for question in
-            [format!("Where does the {} nest?", handle(ACTOR)), "Who painted that chapel in Rome?".to_owned()]
-        {
-            let message = json!({ "role": "user", "parts": [{ "type": "text", "text": question }] });
-            let talk = format!("talk-{}", handle(PASSIVE));
-            self.post("/api/chat", json!({ "id": talk, "messages": [message], "bot": bot })).await;
-        }
-        self.get("/api/usage").await;
-        let tenant = self.population.members[ACTOR].tenant().uuid();
-        let sql =
-            "update usage_ledger set settled_at = null, settled_micros = null, created_at = now() - interval '1 hour'
-                   where tenant_id = $1";
-        self.admin.execute(sql, &[&tenant]).await.unwrap();
-        let headers = vec![("authorization", format!("Bearer {CRON_SECRET}"))];
-        self.exchange("POST", "/api/ingest/sweep", headers, None).await;
-        self.send("PUT", "/api/usage/caps", Some(json!({ "caps": {} }))).await;
     }
 
     async fn sweep(&mut self) {

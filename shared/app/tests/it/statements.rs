@@ -14,6 +14,7 @@ pub const TABLES: &[&str] = &[
     "document_version",
     "embedding",
     "embedding_cache",
+    "feedback",
     "idempotency",
     "ingest_event",
     "message",

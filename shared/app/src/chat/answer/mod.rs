@@ -19,7 +19,7 @@ pub use stored::Stored;
 use super::log::Reader;
 use super::store::log::Place;
 use super::store::{self, Opening, twin};
-use super::{Question, prompt};
+use super::{Question, conversations, followup, prompt};
 use crate::App;
 use crate::auth::{Credential, Scope, TenantId};
 use crate::bots::{self, Bot};
@@ -136,13 +136,13 @@ async fn gather(invocation: Invocation, credential: Credential, mut question: Qu
         Settled::Nothing(replaced) => replaced,
     };
     let keys = keys?;
-    let history = question.earlier.take().unwrap_or(history?);
+    let history = followup::recalled(question.earlier.take().unwrap_or(history?), bot.manner.history_length);
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
     let answerers = answerer::chosen(&app, &Asked { caller: &caller, bot: &bot, keys: &keys, most_input })?;
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
-    let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
-    let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
-    let query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
+    let earlier = followup::earlier(&question.text, &history);
+    let asked = search::Asked::plain(&question.text, &bot, &embedder, Spender::of(&caller));
+    let query = search::Query::new(&app, search::Asked { earlier: &earlier, capped: capped?, ..asked }).await?;
     Known {
         app,
         until,
@@ -181,7 +181,7 @@ impl Known {
     /// The second trip: searches, reserves, and opens the answer.
     async fn open(self) -> Result<Begun> {
         let Known { app, until, tenant, owner, question, bot, mut answerers, history, mut query, floor, twin } = self;
-        let title: String = question.text.chars().take(80).collect();
+        let title = conversations::of_question(&question.text);
         let conversation = app.clock.uuid();
         // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
         let mut ids = [app.clock.uuid(), app.clock.uuid()];

@@ -8,9 +8,9 @@ use super::ending::Ending;
 use super::said::{Said, Whole};
 use super::{Ask, Prepared, deadline};
 use crate::chat::citations::{cited, supported};
-use crate::chat::extractive;
 use crate::chat::out::Out;
 use crate::chat::ui_stream::{Chunk, TEXT};
+use crate::chat::{extractive, followup};
 use crate::error::Result;
 
 impl Prepared {
@@ -115,7 +115,7 @@ impl Ask {
     }
 
     pub(super) async fn quote(&self, out: &Out, said: &mut Said) {
-        said.text = extractive::answer(&self.question, &self.hits);
+        said.text = extractive::answer(&self.question, &followup::earlier(&self.question, &self.history), &self.hits);
         self.text(out, &said.text).await;
     }
 

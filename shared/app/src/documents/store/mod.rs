@@ -9,9 +9,10 @@ pub mod versions;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Cursor, Document, Failure, Filter, Status};
+use super::{Document, Failure, Filter, Status};
 use crate::db::{Param, TenantTx};
 use crate::error::Result;
+use crate::http::list::Cursor;
 
 const COLUMNS: &str = "d.id, d.filename, coalesce(d.own_title, d.title), d.content_type,
     coalesce(d.stored_size, d.declared_size), case when d.deleted_at is null then d.status else 'deleted' end,
@@ -116,7 +117,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, after: Option<Cursor>, limit: 
            and ($10 is null or d.metadata @> $10)
          order by d.created_at desc, d.id desc limit $4"
     );
-    let (created_at, id) = (after.map(|after| after.created_at), after.map(|after| after.id));
+    let (created_at, id) = (after.map(|after| after.at), after.map(|after| after.id));
     let statuses: Option<Vec<String>> = (!filter.statuses.is_empty())
         .then(|| filter.statuses.iter().map(|status| status.as_str().to_owned()).collect());
     let params: &[&dyn Param] = &[

@@ -14,6 +14,10 @@ pub const REVISION_GRACE_SECONDS: f64 = 600.0;
 pub const PURGE_AFTER_SECONDS: f64 = 20.0 * 60.0;
 /// An upload that was never made, and a hint that never found its row, are forgotten after a day.
 pub const FORGET_AFTER_SECONDS: f64 = 86_400.0;
+/// So long the operator can bring back a conversation that was deleted by mistake.
+pub const CONVERSATION_GRACE_SECONDS: f64 = 7.0 * 86_400.0;
+/// Conversations that one sweep of a tenant takes away.
+const CONVERSATION_PAGE: i64 = 1_000;
 /// Deleted documents that one sweep purges for one tenant.
 const PURGE_PAGE: i64 = 100;
 /// Older versions, uploads, and old revisions in another store of vectors, that one sweep takes away for one tenant.
@@ -193,6 +197,15 @@ pub async fn forget_logs(tx: &TenantTx) -> Result<usize> {
                where l.tenant_id = $1 and l.conversation_id = old.conversation_id and l.message_id = old.message_id
                  and l.sequence = old.sequence returning 1";
     tx.execute(sql, &[&LOG_SECONDS, &(LOG_PAGE as i64)]).await
+}
+
+/// Conversations that their owners deleted some time ago, with all that was said in them.
+pub async fn forget_conversations(tx: &TenantTx) -> Result<usize> {
+    let sql = "delete from conversation c where c.tenant_id = $1 and c.id in (
+                 select d.id from conversation d
+                 where d.tenant_id = $1 and d.deleted_at < now() - make_interval(secs => $2) order by d.deleted_at limit $3)
+               returning 1";
+    tx.execute(sql, &[&CONVERSATION_GRACE_SECONDS, &CONVERSATION_PAGE]).await
 }
 
 /// Hints that never found their document.
