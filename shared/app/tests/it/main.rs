@@ -19,6 +19,7 @@ mod dialects;
 mod dice;
 mod documents;
 mod embeddings;
+mod faults;
 mod filters;
 mod health;
 mod house;
