@@ -45,6 +45,7 @@ mod postings;
 mod provider;
 mod pulls;
 mod qdrant;
+mod questions;
 mod readers;
 mod redis;
 mod requests;
