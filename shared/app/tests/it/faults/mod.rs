@@ -15,18 +15,20 @@ mod wire;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use axum::Router;
 use docent::App;
+use docent::config::Environment;
 use docent::function::{self, Files};
 use docent_llm::{Limits, Transport};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::dice::{Dice, mixed};
 use crate::usage::put_caps;
 use crate::world::{Client, World};
 use lane::Lane;
-use plan::{Draft, FIRST_BYTE, IDLE, RETRIES, TOTAL};
+use plan::{DEADLINE, Draft, FIRST_BYTE, IDLE, RETRIES, TOTAL};
 use report::Report;
 use table::{FAULTS, Fault};
 use wire::{VENDORS, Vendor};
@@ -37,8 +39,6 @@ const SEEDS: u64 = 2;
 const WHOLE: usize = 4;
 /// The provider sees a client go this soon, 99 times of a hundred.
 const CANCELLED: Duration = Duration::from_millis(250);
-/// What is stored of an answer whose client left: state and code.
-const LEFT: (&str, Option<&str>) = ("error", Some("client_gone"));
 
 const MOON: &[u8] = b"The Moon orbits the Earth at a mean distance of 384400 kilometres.";
 
@@ -83,21 +83,31 @@ async fn play(lane: &Lane, (place, fault): (usize, &Fault), seed: u64, report: &
     let whole = plan.leaves.is_none() && draft.dice.below(WHOLE) == 0;
     // The model's name is the run's: nothing that one run leaves behind touches another, nor does a breaker.
     let name = format!("{}-{place}-{seed}", vendor.name());
-    lane.provider.expect(&name, &plan.acts, seed);
-    lane.begin(plan.dark, json!({ "model": name })).await;
+    lane.begin(&plan, &name, seed).await;
     let outcome = run::run(lane, &plan, &name, whole).await;
     let run = format!("{vendor:?} seed {seed}, {}", if whole { "whole" } else { "streamed" });
     report.lock().unwrap().add(place, fault.name, &run, outcome);
 }
 
 /// Two tenants with a document and a cap, behind limits that a test can wait for.
-async fn asking() -> (World, [Client; 2]) {
+async fn asking() -> (World, [Client; 3]) {
     let mut world = World::new().await;
-    let any =
-        |vendor: Vendor| json!({ "provider": vendor.name(), "model": "*", "input": 1_000_000, "output": 1_000_000 });
-    let prices = json!(VENDORS.map(any)).to_string();
+    let price = |name: String| json!({ "provider": name, "model": "*", "input": 1_000_000, "output": 1_000_000 });
+    let names = VENDORS.iter().flat_map(|vendor| [vendor.name().to_owned(), lane::spare_name(*vendor)]);
+    let prices = Value::from_iter(names.map(price)).to_string();
     let environment = world.environment.clone().with("PRICES_JSON", prices).with("DATABASE_POOL_SIZE", "8");
-    let mut app = App::new(&environment).unwrap();
+    let router = router_of(&environment);
+    let hurried = router_of(&environment.with("ANSWER_SECONDS", DEADLINE.as_secs().to_string()));
+    let (a, b) = (world.tenant_a.clone(), world.tenant_b.clone());
+    for client in [&a, &b] {
+        world.ready(client, "moon.txt", MOON).await;
+        assert_eq!(put_caps(client, json!({ "tenant": "1000000" })).await.status, 200);
+    }
+    (world, [a.through(&router), b.through(&router), a.through(&hurried)])
+}
+
+fn router_of(environment: &Environment) -> Router {
+    let mut app = App::new(environment).unwrap();
     app.llm.transport = Transport::new(Limits {
         first_byte: FIRST_BYTE,
         idle: IDLE,
@@ -106,14 +116,7 @@ async fn asking() -> (World, [Client; 2]) {
         allow_loopback: true,
         ..Limits::default()
     });
-    let router = function::everything(Files::new(&environment, app).unwrap());
-    let mut clients = [world.tenant_a.clone(), world.tenant_b.clone()];
-    for client in &mut clients {
-        world.ready(client, "moon.txt", MOON).await;
-        *client = client.through(&router);
-        assert_eq!(put_caps(client, json!({ "tenant": "1000000" })).await.status, 200);
-    }
-    (world, clients)
+    function::everything(Files::new(environment, app).unwrap())
 }
 
 /// What was reserved is given back to the last unit, and what was spent is what the ledger says.

@@ -10,6 +10,8 @@ use crate::dice::Dice;
 pub const FIRST_BYTE: Duration = Duration::from_secs(2);
 pub const IDLE: Duration = Duration::from_secs(2);
 pub const TOTAL: Duration = Duration::from_secs(8);
+/// What a server in a hurry has for an answer.
+pub const DEADLINE: Duration = Duration::from_secs(1);
 /// Asked again this often before the first word.
 pub const RETRIES: usize = 2;
 /// Bytes of an answer after which it is stopped.
@@ -22,7 +24,7 @@ pub const COUNTS: [&str; 2] = ["70", "9"];
 pub enum End {
     Finish(&'static str),
     Error(&'static str),
-    /// The client went; what is stored has this code.
+    /// The client went.
     Left,
 }
 
@@ -48,17 +50,29 @@ pub enum Bill {
     Both,
 }
 
+/// Where the question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    There,
+    /// Nobody listens at the provider's address.
+    Nowhere,
+    /// There, by a server that has no more than `DEADLINE` for an answer.
+    Hurried,
+}
+
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub acts: Vec<Act>,
-    /// Nobody listens at the provider's address.
-    pub dark: bool,
-    /// The client leaves after so many words.
+    /// What the fallback does; none is configured where this is empty.
+    pub spare: Vec<Act>,
+    pub place: Place,
+    /// The client leaves after so many words, once the provider was asked.
     pub leaves: Option<usize>,
     pub end: End,
     pub text: Text,
-    /// Requests that the provider saw.
+    /// Requests that the provider saw, and those that the fallback did.
     pub asked: usize,
+    pub spared: usize,
     /// What is known of the key afterwards.
     pub key: &'static str,
     pub bill: Bill,
@@ -130,11 +144,13 @@ impl Draft {
     fn plan(&self, acts: Vec<Act>, end: End) -> Plan {
         Plan {
             acts,
-            dark: false,
+            spare: Vec::new(),
+            place: Place::There,
             leaves: None,
             end,
             text: Text::Is(String::new()),
             asked: 1,
+            spared: 0,
             key: "good",
             bill: Bill::Nothing,
             least: Duration::ZERO,
@@ -216,7 +232,7 @@ impl Draft {
         wire.extend_from_slice(bytes);
         let media_type = format!("content-type: {}", self.vendor.media_type());
         // What goes on for ever is not in chunks.
-        let endless = matches!(then, Then::Repeat(_));
+        let endless = matches!(then, Then::Repeat(_) | Then::Drip(_));
         let bytes = match endless {
             true => {
                 [format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{media_type}\r\n\r\n").as_bytes(), &wire].concat()
@@ -266,5 +282,56 @@ impl Draft {
         let plan = self.plan(vec![Act { bytes, then: Then::Close }], End::Error("upstream_truncated"));
         let bill = if words.is_empty() { Bill::Prompt } else { Bill::Both };
         Plan { text: Text::Is(words.concat()), bill, ..plan }
+    }
+
+    /// Words, or not even a head, and then nothing, or nothing but signs of life.
+    fn stalls(&mut self, code: &'static str) -> Plan {
+        if self.dice.percent(20) {
+            let plan = self.once(Act { bytes: Vec::new(), then: Then::Hang }, code);
+            return Plan { lets_go: true, bill: Bill::Prompt, ..plan };
+        }
+        let sign = if self.vendor == Vendor::Ollama { "\n" } else { ": ping\n\n" };
+        let then = if self.dice.percent(50) { Then::Hang } else { Then::Drip(sign.as_bytes().to_vec()) };
+        self.breaks(0, (b"", then), code)
+    }
+
+    /// The client leaves after some of the words, or before the first.
+    pub fn leaves(&mut self) -> Plan {
+        let plan = self.stalls("");
+        let Text::Is(text) = plan.text else { return plan };
+        let after = if plan.bill == Bill::Both { self.dice.below(2) } else { 0 };
+        let bill = if after == 0 { Bill::Prompt } else { Bill::Both };
+        Plan { end: End::Left, leaves: Some(after), text: Text::StartOf(text), bill, ..plan }
+    }
+
+    /// The server's own time is over.
+    pub fn too_late(&mut self) -> Plan {
+        let plan = self.stalls("deadline");
+        let least = DEADLINE.saturating_sub(Duration::from_millis(50));
+        Plan { place: Place::Hurried, least, most: DEADLINE, ..plan }
+    }
+
+    /// Another provider answers in the place of one that cannot begin; only who answered is paid.
+    pub fn falls_back(&mut self, first: Plan) -> Plan {
+        let own = std::mem::replace(&mut self.vendor, Vendor::OpenAi);
+        let second = self.answers(Stop::Stop, 1);
+        self.vendor = own;
+        Plan {
+            acts: first.acts,
+            spare: second.acts,
+            asked: first.asked,
+            spared: 1,
+            key: first.key,
+            place: first.place,
+            ..second
+        }
+    }
+
+    /// So it would, but there is no answer to begin, or one that has begun.
+    pub fn would_fall_back(&mut self, first: Plan, spared: usize) -> Plan {
+        let own = std::mem::replace(&mut self.vendor, Vendor::OpenAi);
+        let act = self.refusal(Refusal::NoModel, "");
+        self.vendor = own;
+        Plan { spare: vec![act], spared, ..first }
     }
 }

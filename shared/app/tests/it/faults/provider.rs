@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::wire::{CANARY, Vendor};
 use crate::dice::Dice;
 use crate::world::spawn;
+
+/// How often a provider that has nothing to say shows that it lives.
+const DRIP: Duration = Duration::from_millis(20);
 
 /// What it does to one request.
 #[derive(Clone, Debug)]
@@ -26,8 +29,10 @@ pub enum Then {
     Reset,
     /// Says nothing more, until the other side goes.
     Hang,
-    /// Says this for ever.
+    /// Says this for ever, as fast as it is heard.
     Repeat(Vec<u8>),
+    /// Says this for ever, every now and then.
+    Drip(Vec<u8>),
 }
 
 /// What it was asked by one name.
@@ -140,6 +145,17 @@ async fn play(mut socket: TcpStream, act: Act, mut dice: Dice) -> Option<Instant
                 tokio::task::yield_now().await;
             }
             Some(Instant::now())
+        }
+        Then::Drip(bytes) => {
+            let mut ear = [0; 64];
+            loop {
+                match tokio::time::timeout(DRIP, socket.read(&mut ear)).await {
+                    Ok(Ok(1..)) => {}
+                    Ok(_) => return Some(Instant::now()),
+                    Err(_) if socket.write_all(&bytes).await.is_err() => return Some(Instant::now()),
+                    Err(_) => {}
+                }
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::plan::{Bill, Draft, End, FIRST_BYTE, IDLE, LONGEST_ANSWER, Plan, Text};
+use super::plan::{Bill, Draft, End, FIRST_BYTE, IDLE, LONGEST_ANSWER, Place, Plan, RETRIES, Text};
 use super::provider::{Act, Then};
 use super::wire::Refusal::{BadKey, BadRequest, Broken, Forbidden, NoCredit, NoModel, RateLimited, TooLarge};
 use super::wire::{CANARY, Stop, Vendor};
@@ -16,7 +16,7 @@ const fn row(name: &'static str, plan: fn(&mut Draft) -> Plan) -> Fault {
     Fault { name, plan }
 }
 
-pub const FAULTS: [Fault; 31] = [
+pub const FAULTS: [Fault; 36] = [
     row("none", |d| d.answers(Stop::Stop, 1)),
     // Refused: never asked again, and the key is marked where it is to blame.
     row("401-bad-key", |d| d.refused(BadKey, "provider_auth").key("bad")),
@@ -34,7 +34,11 @@ pub const FAULTS: [Fault; 31] = [
     row("503", |d| d.refused_again(Broken(503), "", "provider_unavailable")),
     row("529-overloaded", |d| d.refused_again(Broken(529), "", "provider_unavailable")),
     row("no-head", no_head),
-    row("connection-refused", |d| Plan { dark: true, asked: 0, ..d.refused(BadKey, "provider_unavailable") }),
+    row("connection-refused", |d| Plan {
+        place: Place::Nowhere,
+        asked: 0,
+        ..d.refused(BadKey, "provider_unavailable")
+    }),
     row("error-body-with-200", error_body),
     // Nothing that may be called an answer: never asked again.
     row("web-page-with-200", web_page),
@@ -53,6 +57,20 @@ pub const FAULTS: [Fault; 31] = [
     row("content-filter", |d| d.answers(Stop::Filter, 0)),
     row("length", |d| d.answers(Stop::Length, 1)),
     row("endless-answer", endless_answer),
+    // Nobody lets it end: the client goes, or the server's own time is over.
+    row("client-leaves", Draft::leaves),
+    row("deadline", Draft::too_late),
+    // Another answers where the first cannot begin, and never where it has begun.
+    row("fallback", fallback),
+    row("fallback-fails", |d| {
+        let first = cannot_begin(d);
+        let plan = d.would_fall_back(first, 1);
+        Plan { end: End::Error("provider_rejected"), ..plan }
+    }),
+    row("no-fallback-now", |d| {
+        let first = d.breaks(1, (b"", Then::Close), "upstream_truncated");
+        d.would_fall_back(first, 0)
+    }),
 ];
 
 fn a_second(d: &mut Draft) -> Plan {
@@ -134,6 +152,22 @@ fn invalid_utf8(d: &mut Draft) -> Plan {
     let plan = d.breaks_after(&words, (&bytes, Then::Close), "");
     let text = Text::Is(words.concat() + "\u{fffd}");
     Plan { end: End::Finish("stop"), text, bill: Bill::Counted, ..plan }
+}
+
+fn cannot_begin(d: &mut Draft) -> Plan {
+    match d.dice.below(6) {
+        0 => d.refused(BadKey, "").key("bad"),
+        1 => d.refused(NoCredit, "").key("out_of_credit"),
+        2 => d.refused(NoModel, ""),
+        3 => d.refused_until(RateLimited, "\r\nretry-after: 11", ""),
+        4 => Plan { asked: RETRIES + 1, ..d.refused(Broken(503), "") },
+        _ => Plan { place: Place::Nowhere, asked: 0, ..d.refused(BadKey, "") },
+    }
+}
+
+fn fallback(d: &mut Draft) -> Plan {
+    let first = cannot_begin(d);
+    d.falls_back(first)
 }
 
 /// Counts that are none leave the answer alone and are reckoned from its bytes; what is no JSON is no frame.
