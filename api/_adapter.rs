@@ -9,6 +9,7 @@ use std::{
 
 use axum::{Router, body::Body, http};
 use bytes::Bytes;
+use docent::Tasks;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use sync_wrapper::SyncWrapper;
@@ -37,12 +38,19 @@ impl Service<(AppState, Request)> for Adapter {
         let router = self.0.clone();
         Box::pin(async move {
             // The runtime reports the end of an invocation when the headers are ready, unless work is registered.
-            // This work lasts as long as the body: the sender is dropped with it, finished or not.
+            // This work lasts as long as the body, whose sender is dropped with it, finished or not; and then as long as
+            // what it left behind.
             let (open, closed) = oneshot::channel::<Infallible>();
-            platform.wait_until(async { drop(closed.await) });
+            let tasks = Tasks::default();
+            let left = tasks.clone();
+            platform.wait_until(async move {
+                drop(closed.await);
+                left.drained().await;
+            });
 
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(platform);
+            parts.extensions.insert(tasks);
             let Ok(response) = router.oneshot(http::Request::from_parts(parts, Body::new(body))).await;
 
             let (parts, body) = response.into_parts();

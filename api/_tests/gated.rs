@@ -5,6 +5,7 @@ mod _adapter;
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{Extension, Router, body::Body, extract::State, http::StatusCode, routing::get};
+use docent::Tasks;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use vercel_runtime::AppState;
@@ -18,7 +19,8 @@ async fn main() -> Result<(), vercel_runtime::Error> {
         .route("/ping", get(async || "pong"))
         .route("/open", get(async |State(gate): State<Gate>| gate.add_permits(1)))
         .route("/stream", get(stream))
-        .route("/later", get(later));
+        .route("/later", get(later))
+        .route("/left", get(left));
     _adapter::serve(router.with_state(gate)).await
 }
 
@@ -30,6 +32,11 @@ async fn stream(State(gate): State<Gate>) -> Body {
 
 async fn later(State(gate): State<Gate>, Extension(platform): Extension<AppState>) -> StatusCode {
     platform.wait_until(pass(gate));
+    StatusCode::ACCEPTED
+}
+
+async fn left(State(gate): State<Gate>, Extension(tasks): Extension<Tasks>) -> StatusCode {
+    drop(tasks.run(pass(gate)));
     StatusCode::ACCEPTED
 }
 

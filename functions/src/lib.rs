@@ -2,7 +2,7 @@
 use std::fmt::Display;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use docent::http::Peer;
+use docent::http::{EndsAt, Peer};
 use docent::ingest::Ingest;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -10,7 +10,8 @@ use lambda_runtime::{Error, LambdaEvent};
 use tower::ServiceExt;
 use tower::util::MapRequest;
 
-/// Tells the service who called: on Lambda an event names the address, there is no connection to look at.
+/// Tells the service who called, and until when it may take: on Lambda an event names the address, there is no connection
+/// to look at, and the invocation's context its deadline.
 pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Request) -> Request> {
     service.map_request(|mut request: Request| {
         let address = match request.request_context_ref() {
@@ -19,6 +20,10 @@ pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Req
         };
         if let Some(address) = address.and_then(|text| text.parse().ok()) {
             request.extensions_mut().insert(Peer(address));
+        }
+        if let Some(context) = request.lambda_context_ref() {
+            let end = EndsAt(context.deadline);
+            request.extensions_mut().insert(end);
         }
         request
     })

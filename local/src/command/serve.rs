@@ -32,12 +32,14 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     let listener = TcpListener::bind(&options.listen).await.map_err(cannot)?;
     let bucket = docent::config::Bucket::read(environment)?;
     let origin = bucket.endpoint.map(|endpoint| endpoint.origin().ascii_serialization());
+    let tasks = files.app.tasks.clone();
     let router =
         function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
     terminal::note(&format!("listening on {}", options.listen));
     let served = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
         .with_graceful_shutdown(up::terminated())
         .await;
+    tasks.drained().await;
     served.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again."))
 }
 

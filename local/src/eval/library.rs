@@ -64,12 +64,10 @@ pub async fn fill(app: &App, tenant: TenantId, set: &Set, model: &str) -> Result
     let bot = Bot {
         id: collection,
         name: set.name.clone(),
-        instructions: String::new(),
         provider: docent::bots::EXTRACTIVE.to_owned(),
-        model: String::new(),
-        refusal: String::new(),
         collections: vec![collection],
         embedding_model: model.to_owned(),
+        ..Bot::default()
     };
     Ok(Library { bot, embedder, places })
 }

@@ -10,6 +10,7 @@ use crate::config::{self, Environment, Front};
 use crate::db::{Db, Role};
 use crate::keys::{Masters, OperatorKeys};
 use crate::limits::{Backend, Rates};
+use crate::tasks::Tasks;
 use crate::usage::Tariff;
 use crate::vectors::Vectors;
 
@@ -35,6 +36,8 @@ pub struct App {
     pub front: Arc<Front>,
     pub clock: Clock,
     pub limits: Arc<config::Limits>,
+    /// What goes on when its request is over.
+    pub tasks: Tasks,
 }
 
 /// Models: those behind a provider's API, and one that the local binary may bring along.
@@ -72,6 +75,7 @@ impl App {
             front: Arc::new(Front::read(environment)?),
             clock,
             limits: Arc::new(limits),
+            tasks: Tasks::default(),
         })
     }
 

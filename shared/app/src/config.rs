@@ -1,6 +1,7 @@
 //! All reading of the environment: one small struct per concern, each field's variable named beside it.
 //! What is missing or contradicts itself stops the start, naming the variable and the remedy.
 
+mod answers;
 mod paces;
 mod qdrant;
 mod sessions;
@@ -12,6 +13,7 @@ use url::Url;
 
 use crate::limits::{Policy, Rates};
 
+pub use answers::{Answers, BEFORE_THE_PLATFORM};
 pub use paces::Paces;
 pub use qdrant::Qdrant;
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
@@ -233,6 +235,8 @@ pub struct Limits {
     /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: its answers there are buffered, so that a stream of progress would
     /// only arrive when it has ended. (Chat has a door of its own, which streams.)
     pub buffered_progress: bool,
+    /// How long answers may take.
+    pub answers: Answers,
 }
 
 /// The origins that the operator adds to those of the known providers.
@@ -289,6 +293,7 @@ impl Limits {
             embedding_model: environment.get("EMBEDDING_MODEL").unwrap_or(docent_text::hash::MODEL).to_owned(),
             embedding_paces: Paces::read(environment)?,
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
+            answers: Answers::read(environment)?,
         })
     }
 }

@@ -28,6 +28,12 @@ pub enum Kind {
     IdempotencyInProgress,
     /// The idempotency key belongs to another request.
     IdempotencyMismatch,
+    /// The same question is being answered by another request.
+    AnswerInProgress,
+    /// An answer took as long as one may.
+    Deadline,
+    /// The process that made an answer is gone.
+    ProducerLost,
     /// Another transaction held a row for too long.
     Busy,
     DatabaseUnavailable,
@@ -102,6 +108,9 @@ impl Error {
             self.kind,
             Kind::RateLimited
                 | Kind::IdempotencyInProgress
+                | Kind::AnswerInProgress
+                | Kind::Deadline
+                | Kind::ProducerLost
                 | Kind::Busy
                 | Kind::DatabaseUnavailable
                 | Kind::StorageUnavailable
@@ -129,6 +138,9 @@ impl Kind {
             Kind::RateLimited => "rate_limited",
             Kind::IdempotencyInProgress => "idempotency_in_progress",
             Kind::IdempotencyMismatch => "idempotency_mismatch",
+            Kind::AnswerInProgress => "answer_in_progress",
+            Kind::Deadline => "deadline",
+            Kind::ProducerLost => "producer_lost",
             Kind::Busy => "busy",
             Kind::DatabaseUnavailable => "database_unavailable",
             Kind::StorageUnavailable => "storage_unavailable",
@@ -146,7 +158,7 @@ impl Kind {
             Kind::Forbidden | Kind::WrongOrigin => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::Conflict | Kind::IdempotencyInProgress => StatusCode::CONFLICT,
+            Kind::Conflict | Kind::IdempotencyInProgress | Kind::AnswerInProgress => StatusCode::CONFLICT,
             Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Document(_) | Kind::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -157,7 +169,9 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Kind::Provider(_) => StatusCode::BAD_GATEWAY,
+            Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
             Kind::Busy
+            | Kind::ProducerLost
             | Kind::DatabaseUnavailable
             | Kind::StorageUnavailable
             | Kind::IssuerUnavailable
@@ -183,6 +197,9 @@ impl Kind {
             Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
             Kind::IdempotencyInProgress => "Send the same request again; it will get the first one's answer.",
             Kind::IdempotencyMismatch => "Use a new key for a new request, and an old one for exactly its own.",
+            Kind::AnswerInProgress => "Wait for that answer and read it with GET /api/conversations/{id}.",
+            Kind::Deadline => "Ask again, for less at once or with a faster model; what was said so far is stored.",
+            Kind::ProducerLost => "Ask for the answer again; what was said so far is stored.",
             Kind::Busy | Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable => {
                 "Try again in a few seconds."
             }

@@ -27,6 +27,9 @@ pub struct Fields {
     pub model: String,
     pub refusal: String,
     pub collections: Vec<Uuid>,
+    pub fallback_provider: String,
+    pub fallback_model: String,
+    pub resumable: bool,
 }
 
 /// The parts that a request names; the others stay as they are.
@@ -39,6 +42,9 @@ pub struct Change {
     model: Option<String>,
     refusal: Option<String>,
     collections: Option<Vec<Uuid>>,
+    fallback_provider: Option<String>,
+    fallback_model: Option<String>,
+    resumable: Option<bool>,
 }
 
 impl Change {
@@ -57,6 +63,9 @@ impl Change {
             model: self.model.unwrap_or(fields.model),
             refusal: self.refusal.unwrap_or(fields.refusal),
             collections,
+            fallback_provider: self.fallback_provider.unwrap_or(fields.fallback_provider),
+            fallback_model: self.fallback_model.unwrap_or(fields.fallback_model),
+            resumable: self.resumable.unwrap_or(fields.resumable),
         }
     }
 }
@@ -71,6 +80,9 @@ impl Fields {
             model: String::new(),
             refusal: REFUSAL.to_owned(),
             collections,
+            fallback_provider: String::new(),
+            fallback_model: String::new(),
+            resumable: false,
         }
     }
 
@@ -79,16 +91,11 @@ impl Fields {
         text("instructions", &self.instructions, 0, INSTRUCTIONS_LIMIT)?;
         text("model", &self.model, 0, MODEL_LIMIT)?;
         text("refusal", &self.refusal, 1, REFUSAL_LIMIT)?;
-        let mut letters = self.provider.bytes();
-        let lawful = letters.next().is_some_and(|first| first.is_ascii_lowercase())
-            && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && self.provider.len() <= PROVIDER_LIMIT;
-        if !lawful {
-            return Err(Error::invalid("`provider` is `extractive` or the name of a provider, such as `openai`.")
-                .hint("GET /api/keys lists the providers that have a key."));
-        }
-        if self.provider != EXTRACTIVE && self.model.trim().is_empty() {
-            return Err(Error::invalid(format!("`model` is needed with the provider `{}`.", self.provider)));
+        answerer(["provider", "model"], &self.provider, &self.model)?;
+        text("fallbackModel", &self.fallback_model, 0, MODEL_LIMIT)?;
+        // None is to fall back on, and then a model's name means nothing.
+        if !self.fallback_provider.is_empty() {
+            answerer(["fallbackProvider", "fallbackModel"], &self.fallback_provider, &self.fallback_model)?;
         }
         if self.collections.len() > COLLECTIONS_LIMIT {
             return Err(Error::invalid(format!("`collections` names more than {COLLECTIONS_LIMIT}.")));
@@ -99,6 +106,24 @@ impl Fields {
         }
         Ok(self)
     }
+}
+
+/// A provider's name, and a model's where it needs one.
+fn answerer([field, model_field]: [&str; 2], provider: &str, model: &str) -> Result<()> {
+    let mut letters = provider.bytes();
+    let lawful = letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && provider.len() <= PROVIDER_LIMIT;
+    if !lawful {
+        return Err(Error::invalid(format!(
+            "`{field}` is `{EXTRACTIVE}` or the name of a provider, such as `openai`."
+        ))
+        .hint("GET /api/keys lists the providers that have a key."));
+    }
+    if provider != EXTRACTIVE && model.trim().is_empty() {
+        return Err(Error::invalid(format!("`{model_field}` is needed with the provider `{provider}`.")));
+    }
+    Ok(())
 }
 
 fn text(field: &str, value: &str, least: usize, most: usize) -> Result<()> {
@@ -124,11 +149,12 @@ mod tests {
     #[test]
     fn limits_hold_at_their_edges() {
         type Set = fn(&mut Fields, String);
-        let cases: [(&str, Set, usize, usize); 4] = [
+        let cases: [(&str, Set, usize, usize); 5] = [
             ("name", |fields, text| fields.name = text, 1, NAME_LIMIT),
             ("instructions", |fields, text| fields.instructions = text, 0, INSTRUCTIONS_LIMIT),
             ("model", |fields, text| fields.model = text, 0, MODEL_LIMIT),
             ("refusal", |fields, text| fields.refusal = text, 1, REFUSAL_LIMIT),
+            ("fallbackModel", |fields, text| fields.fallback_model = text, 0, MODEL_LIMIT),
         ];
         for (field, set, least, most) in cases {
             let with = |text: String| {
@@ -155,6 +181,18 @@ mod tests {
         assert!(bot(&"a".repeat(PROVIDER_LIMIT), "m"));
         assert!(!bot("openai", "") && !bot("openai", " ") && !bot("OpenAI", "m") && !bot("", "m") && !bot("-a", "m"));
         assert!(!bot(&"a".repeat(PROVIDER_LIMIT + 1), "m"));
+    }
+
+    #[test]
+    fn what_is_fallen_back_on_is_nothing_or_somebody_with_a_model() {
+        let bot = |provider: &str, model: &str| {
+            let fallback = (provider.to_owned(), model.to_owned());
+            Fields { fallback_provider: fallback.0, fallback_model: fallback.1, ..lawful() }.check()
+        };
+        assert!(bot("", "").is_ok() && bot("", "left-over").is_ok() && bot(EXTRACTIVE, "").is_ok());
+        assert!(bot("openai", "gpt-5-mini").is_ok());
+        assert!(bot("openai", " ").unwrap_err().detail.contains("`fallbackModel`"));
+        assert!(bot("OpenAI", "m").unwrap_err().detail.contains("`fallbackProvider`"));
     }
 
     #[test]

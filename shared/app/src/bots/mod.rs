@@ -18,7 +18,7 @@ use fields::{Change, Fields};
 pub const EXTRACTIVE: &str = "extractive";
 
 /// What an answer needs to know of a bot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Bot {
     pub id: Uuid,
     pub name: String,
@@ -30,6 +30,11 @@ pub struct Bot {
     pub collections: Vec<Uuid>,
     /// The one model that embedded all its collections; empty when they are gone.
     pub embedding_model: String,
+    /// Who answers where the first could not begin; nobody where the provider is empty.
+    pub fallback_provider: String,
+    pub fallback_model: String,
+    /// Its answers outlive their clients and can be read again while they are made.
+    pub resumable: bool,
 }
 
 /// A bot with what only its keeper wants to see.
@@ -115,6 +120,17 @@ async fn check_collections(tx: &TenantTx, collections: &[Uuid]) -> Result<()> {
 impl From<Record> for Fields {
     fn from(record: Record) -> Fields {
         let Bot { name, instructions, provider, model, refusal, collections, .. } = record.bot;
-        Fields { name, instructions, provider, model, refusal, collections }
+        let Bot { fallback_provider, fallback_model, resumable, .. } = record.bot;
+        Fields {
+            name,
+            instructions,
+            provider,
+            model,
+            refusal,
+            collections,
+            fallback_provider,
+            fallback_model,
+            resumable,
+        }
     }
 }

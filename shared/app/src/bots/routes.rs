@@ -38,6 +38,9 @@ struct BotWire {
     refusal: String,
     collections: Vec<Uuid>,
     embedding_model: String,
+    fallback_provider: String,
+    fallback_model: String,
+    resumable: bool,
     is_default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -51,7 +54,8 @@ struct BotsWire {
 impl From<Record> for BotWire {
     fn from(record: Record) -> BotWire {
         let Record { bot, is_default, created_at, updated_at } = record;
-        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model } = bot;
+        let Bot { id, name, instructions, provider, model, refusal, collections, embedding_model, .. } = bot;
+        let Bot { fallback_provider, fallback_model, resumable, .. } = bot;
         BotWire {
             id,
             name,
@@ -61,6 +65,9 @@ impl From<Record> for BotWire {
             refusal,
             collections,
             embedding_model,
+            fallback_provider,
+            fallback_model,
+            resumable,
             is_default,
             created_at,
             updated_at,

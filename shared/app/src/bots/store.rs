@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::fields::Fields;
 use super::{Bot, Record};
-use crate::db::TenantTx;
+use crate::db::{Param, TenantTx};
 use crate::error::Result;
 
 /// Bots per tenant.
@@ -17,7 +17,7 @@ const SELECT: &str = "select b.id, b.name, b.instructions, b.provider, b.model, 
     coalesce((select min(c.embedding_model) from bot_collection x
               join collection c on c.tenant_id = $1 and c.id = x.collection_id
               where x.tenant_id = $1 and x.bot_id = b.id), ''),
-    b.is_default, b.created_at, b.updated_at
+    b.is_default, b.created_at, b.updated_at, b.fallback_provider, b.fallback_model, b.resumable
   from bot b where b.tenant_id = $1";
 
 fn read(row: &Row) -> Record {
@@ -31,6 +31,9 @@ fn read(row: &Row) -> Record {
             refusal: row.get(5),
             collections: row.get(6),
             embedding_model: row.get(7),
+            fallback_provider: row.get(11),
+            fallback_model: row.get(12),
+            resumable: row.get(13),
         },
         is_default: row.get(8),
         created_at: row.get(9),
@@ -59,18 +62,26 @@ pub async fn lock(tx: &TenantTx, id: Uuid) -> Result<()> {
 
 /// False when the tenant already has as many bots as it may.
 pub async fn insert(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<bool> {
-    let sql = "insert into bot (tenant_id, id, name, instructions, provider, model, refusal)
-               select $1, $2, $3, $4, $5, $6, $7
+    let sql = "insert into bot (tenant_id, id, name, instructions, provider, model, refusal, fallback_provider, fallback_model, resumable)
+               select $1, $2, $3, $4, $5, $6, $7, $9, $10, $11
                where (select count(*) from bot where tenant_id = $1) < $8 returning 1";
     let Fields { name, instructions, provider, model, refusal, .. } = fields;
-    Ok(tx.execute(sql, &[&id, name, instructions, provider, model, refusal, &BOTS_LIMIT]).await? > 0)
+    let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
+    let params: &[&dyn Param] =
+        &[&id, name, instructions, provider, model, refusal, &BOTS_LIMIT, fallback_provider, fallback_model, resumable];
+    Ok(tx.execute(sql, params).await? > 0)
 }
 
 pub async fn update(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<()> {
-    let sql = "update bot set name = $3, instructions = $4, provider = $5, model = $6, refusal = $7, updated_at = now()
+    let sql =
+        "update bot set name = $3, instructions = $4, provider = $5, model = $6, refusal = $7, updated_at = now(),
+                 fallback_provider = $8, fallback_model = $9, resumable = $10
                where tenant_id = $1 and id = $2";
     let Fields { name, instructions, provider, model, refusal, .. } = fields;
-    tx.execute(sql, &[&id, name, instructions, provider, model, refusal]).await?;
+    let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
+    let params: &[&dyn Param] =
+        &[&id, name, instructions, provider, model, refusal, fallback_provider, fallback_model, resumable];
+    tx.execute(sql, params).await?;
     Ok(())
 }
 

@@ -81,7 +81,6 @@ fn fenced(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
 
     use super::*;
 
@@ -105,16 +104,7 @@ mod tests {
             filename: "\"𝄞".repeat(255),
             ..Hit::default()
         };
-        let bot = Bot {
-            id: Uuid::nil(),
-            name: String::new(),
-            instructions: "Be kind. ".repeat(100),
-            provider: String::new(),
-            model: String::new(),
-            refusal: String::new(),
-            collections: Vec::new(),
-            embedding_model: String::new(),
-        };
+        let bot = Bot { instructions: "Be kind. ".repeat(100), ..Bot::default() };
         let history = vec![Turn { role: Role::User, text: "é".repeat(8000) }; 12];
         let question = "?".repeat(16_000);
         let request = build(&bot, &history, &question, &vec![hit; search::DEFAULT_LIMIT as usize]);

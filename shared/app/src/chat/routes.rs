@@ -17,7 +17,7 @@ use super::request::Body;
 use super::{answer, store};
 use crate::auth::{Chat, Credential, May, Read};
 use crate::error::{Error, Result};
-use crate::http::{Json, Path, Query, RequestId, sse};
+use crate::http::{Invocation, Json, Path, Query, RequestId, sse};
 use crate::{App, bots};
 
 /// What the chat function serves.
@@ -45,13 +45,13 @@ where
 }
 
 async fn create_answer(
-    State(app): State<App>,
+    invocation: Invocation,
     id: RequestId,
     credential: Credential,
     Json(body): Json<Body>,
 ) -> Result<Response> {
     let (streams, request_id) = (body.streams(), id.as_str().to_owned());
-    let prepared = answer::prepare(app, credential, body.question()?).await?;
+    let prepared = answer::prepare(invocation, credential, body.question()?).await?;
     if !streams {
         return Ok(Json(AnswerWire::from(prepared.whole(request_id).await?)).into_response());
     }

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0012_dense",
     "0013_model_migration",
     "0014_gaps",
+    "0015_answers",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.

@@ -4,6 +4,7 @@
 mod cors;
 mod create;
 mod extract;
+mod invocation;
 mod notes;
 mod problem;
 pub mod sse;
@@ -23,6 +24,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use create::{Create, Created};
 pub use extract::{Json, Path, Query, RequestId};
+pub use invocation::{EndsAt, Invocation};
 pub use notes::{ClientAddress, Notes, Peer};
 pub use problem::Problem;
 

@@ -123,6 +123,24 @@ impl Spending {
         self.by.tenant
     }
 
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub fn paid_by(&self) -> PaidBy {
+        self.paid_by
+    }
+
+    /// Makes one reservation of two, for calls of which only one is billed: it covers the dearer, and whichever is
+    /// settled settles it. Those that two purses pay stay two.
+    pub fn share(&mut self, other: &mut Spending) {
+        if self.paid_by == other.paid_by {
+            (other.id, other.at) = (self.id, self.at);
+            self.micros = self.micros.max(other.micros);
+            other.micros = self.micros;
+        }
+    }
+
     /// Takes the most that the call may cost out of every cap that binds it, or out of none and gives the error of a
     /// cap that would be passed. True: some cap binds, so the call must keep within what was reserved.
     ///

@@ -13,7 +13,7 @@ use crate::bots::Listed;
 use crate::chat::answer;
 use crate::chat::out::Out;
 use crate::error::{Error, Result};
-use crate::http::{Json, Path, RequestId, sse};
+use crate::http::{Invocation, Json, Path, RequestId, sse};
 use crate::{App, bots};
 
 pub fn router<S>() -> Router<S>
@@ -29,11 +29,12 @@ where
 }
 
 async fn create_completion(
-    State(app): State<App>,
+    invocation: Invocation,
     id: RequestId,
     credential: Credential,
     Json(body): Json<Body>,
 ) -> Result<Response> {
+    let app = &invocation.app;
     let completion = Completion {
         id: format!("chatcmpl-{}", app.clock.uuid().simple()),
         created: app.clock.now().as_second(),
@@ -42,7 +43,7 @@ async fn create_completion(
     };
     let (stream, request_id) = (body.streams(), id.as_str().to_owned());
     let question = body.question(app.clock.uuid())?;
-    let prepared = answer::prepare(app, credential, question).await?;
+    let prepared = answer::prepare(invocation, credential, question).await?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Completion(completion, frames));
         return Ok(sse::response(sse::produce(work)));
@@ -52,15 +53,16 @@ async fn create_completion(
 }
 
 async fn create_response(
-    State(app): State<App>,
+    invocation: Invocation,
     id: RequestId,
     credential: Credential,
     Json(body): Json<responses::Body>,
 ) -> Result<Response> {
     let (stream, request_id) = (body.streams(), id.as_str().to_owned());
+    let app = &invocation.app;
     let ids = [app.clock.uuid(), app.clock.uuid()];
     let (question, response) = body.asked(ids, app.clock.now().as_second())?;
-    let prepared = answer::prepare(app, credential, question).await?;
+    let prepared = answer::prepare(invocation, credential, question).await?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Response(response, frames));
         return Ok(sse::response(sse::produce(work)));

@@ -146,14 +146,17 @@ const MOVE: &str = "owed as (
 pub async fn settle(tx: &TenantTx, spending: &Spending, used: Used, micros: i64) -> Result<bool> {
     let sql = format!(
         "with closed as (
-           update usage_ledger u set input_tokens = $3, output_tokens = $4, settled_micros = $5, estimated = $6, settled_at = now()
+           update usage_ledger u set input_tokens = $3, output_tokens = $4, settled_micros = $5, estimated = $6, settled_at = now(),
+             provider = $7, model = $8
            where u.tenant_id = $1 and u.id = $2 and u.settled_at is null
            returning u.day, u.paid_by, u.subjects, u.reserved_micros as held, u.settled_micros as micros
          ), {MOVE}"
     );
     let (input, output) = (count(used.input_tokens), count(used.output_tokens));
     let estimated = used.estimated || spending.price.estimated;
-    let params: &[&dyn Param] = &[&spending.id, &input, &output, &micros, &estimated];
+    // Who was reserved for need not be who answered.
+    let Spending { id, provider, model, .. } = spending;
+    let params: &[&dyn Param] = &[id, &input, &output, &micros, &estimated, provider, model];
     let ids = vec![spending.id];
     Ok(try_join(lock(tx, &ids), tx.execute(&sql, params)).await?.1 > 0)
 }

@@ -1,0 +1,17 @@
+-- Answers that end whatever happens: who answers in another's place, what can be read again while it is made, and what
+-- was asked twice.
+set local role docent_owner;
+
+-- Nobody where the provider is empty.
+alter table bot add column fallback_provider text not null default '' check (length(fallback_provider) <= 32);
+alter table bot add column fallback_model text not null default '' check (length(fallback_model) <= 200);
+alter table bot add column resumable boolean not null default false;
+
+-- Its stream is in the log: anybody who may read it can replay it, and asks its producer to stop here.
+alter table message add column logged boolean not null default false;
+alter table message add column stop_asked boolean not null default false;
+-- Which request asked: of the question's message the client's own id, of the answer's a hash of all that makes a
+-- request the same one again.
+alter table message add column client_id text check (length(client_id) <= 200);
+alter table message add column request bytea check (length(request) = 32);
+create unique index message_request on message (tenant_id, conversation_id, request) where request is not null;

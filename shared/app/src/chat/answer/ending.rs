@@ -1,0 +1,159 @@
+//! How an answer ends in the database: exactly once, whoever is left to do it.
+
+use std::time::Duration;
+
+use docent_llm::Usage;
+use futures_util::future::{join, join_all, try_join3};
+use uuid::Uuid;
+
+use super::answerer::{Book, distinct};
+use super::said::Said;
+use crate::App;
+use crate::auth::TenantId;
+use crate::chat::store::{self, Closing};
+use crate::db::TenantTx;
+use crate::error::{Error, Result};
+use crate::keys;
+use crate::usage::{Spending, Used};
+
+/// Pauses between the tries of who has nobody to tell that the database did not answer.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+
+/// An answer that stands open in the database, with its reservation. Dropped so, because its client left or because it
+/// could not be closed, it is closed by a task that the platform waits for.
+pub struct Open {
+    kept: Kept,
+    over: bool,
+}
+
+/// All that the end needs.
+struct Kept {
+    app: App,
+    tenant: TenantId,
+    conversation: Uuid,
+    message: Uuid,
+    books: Vec<Book>,
+    said: Said,
+    ending: Ending,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub state: &'static str,
+    pub code: Option<&'static str>,
+}
+
+impl Ending {
+    /// Nobody waits for it any more.
+    const LEFT: Ending = Ending { state: "interrupted", code: Some("client_gone") };
+
+    pub fn of(outcome: &Result<()>, said: &Said) -> Ending {
+        match outcome {
+            Err(error) => Ending { state: "error", code: Some(error.code()) },
+            Ok(()) if said.refused => Ending { state: "refused", code: None },
+            Ok(()) => Ending { state: "complete", code: None },
+        }
+    }
+}
+
+impl Open {
+    pub fn new(app: &App, tenant: TenantId, [conversation, message]: [Uuid; 2], books: Vec<Book>) -> Open {
+        let (app, said) = (app.clone(), Said::default());
+        Open { kept: Kept { app, tenant, conversation, message, books, said, ending: Ending::LEFT }, over: false }
+    }
+
+    pub fn message(&self) -> Uuid {
+        self.kept.message
+    }
+
+    pub fn said(&mut self) -> &mut Said {
+        &mut self.kept.said
+    }
+
+    /// Closes it. What cannot be stored now is tried again when this is dropped.
+    pub async fn close(&mut self, ending: Ending, failure: Option<&Error>) -> Result<()> {
+        self.kept.ending = ending;
+        self.kept.close(failure).await?;
+        self.over = true;
+        Ok(())
+    }
+
+    /// Says in the conversation, too, that nobody is going to be asked, and gives back what was reserved.
+    pub async fn turn_away(&mut self, error: Error) -> Error {
+        if let Err(cause) = self.close(Ending { state: "error", code: Some(error.code()) }, None).await {
+            tracing::warn!(?cause, "chat.store failed to close a refused answer; it is tried again");
+        }
+        error
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and what is open ends with its lease.
+        if self.over || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let Kept { tenant, conversation, message, ending, .. } = self.kept;
+        let (books, said) = (std::mem::take(&mut self.kept.books), std::mem::take(&mut self.kept.said));
+        let kept = Kept { app: self.kept.app.clone(), tenant, conversation, message, books, said, ending };
+        drop(self.kept.app.tasks.run(async move { kept.insist().await }));
+    }
+}
+
+impl Kept {
+    /// Tries until it is stored or there is no sense in it.
+    async fn insist(&self) {
+        for pause in PAUSES.map(Some).into_iter().chain([None]) {
+            let Err(cause) = self.close(None).await else { return };
+            tracing::warn!(message = %self.message, ?cause, "chat.store failed to close an answer");
+            let Some(pause) = pause else { return };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn close(&self, failure: Option<&Error>) -> Result<()> {
+        let closing = Closing {
+            conversation: self.conversation,
+            answer: self.message,
+            text: &self.said.text.replace('\0', ""),
+            citations: self.said.stored_citations.clone().into(),
+            usage: self.said.usage_wire(),
+            state: self.ending.state,
+            error_code: self.ending.code,
+        };
+        let tx = self.app.db.tenant(self.tenant).await?;
+        let all = try_join3(store::close(&tx, &closing), self.flag(&tx, failure), self.book(&tx, failure));
+        tx.finish(all).await.map(|_| ())
+    }
+
+    /// Marks the keys that their providers refused.
+    async fn flag(&self, tx: &TenantTx, failure: Option<&Error>) -> Result<()> {
+        let passed = self.said.passed.iter().map(|(place, error)| (*place, error));
+        let failed = passed.chain(self.said.by.zip(failure));
+        let flags = failed.filter_map(|(place, error)| Some(keys::flag(tx, self.books.get(place)?.key?, error)));
+        join_all(flags).await.into_iter().collect()
+    }
+
+    /// Settles what was reserved, also for an answer that broke off; what nobody was asked for is given back.
+    async fn book(&self, tx: &TenantTx, failure: Option<&Error>) -> Result<()> {
+        let asked = self.said.by.and_then(|place| self.books.get(place)?.spending.as_ref());
+        let used = self.used(failure);
+        let mut all = distinct(self.books.iter().filter_map(|book| book.spending.as_ref()));
+        let end = async |spending: Option<&Spending>| match (spending, asked) {
+            (Some(spending), Some(asked)) if asked.id() == spending.id() => asked.settle(tx, used).await,
+            (Some(spending), _) => spending.release(tx).await,
+            (None, _) => Ok(()),
+        };
+        let (first, second) = join(end(all.next()), end(all.next())).await;
+        first.and(second)
+    }
+
+    fn used(&self, failure: Option<&Error>) -> Used {
+        let Said { usage, sent, heard, .. } = &self.said;
+        match failure {
+            Some(error) if *heard == 0 && *usage == Usage::default() => Used::failed(error, *sent),
+            _ => Used::counted(usage.input_tokens, usage.output_tokens, *sent, *heard),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One question answered: who asks, what is found, who answers, and what is left behind.
+
+mod answerer;
+mod ending;
+mod relay;
+mod said;
+mod tell;
+
+use docent_llm::Turn;
+use futures_util::future::{join, join3, join5};
+use tokio::time::{Instant, timeout_at};
+
+pub use said::Whole;
+
+use super::store::{self, Opening};
+use super::{Question, prompt};
+use crate::App;
+use crate::auth::{Credential, Scope};
+use crate::bots::{self, Bot};
+use crate::db::TenantTx;
+use crate::embedder::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::http::Invocation;
+use crate::keys;
+use crate::search::{self, Hit};
+use crate::usage::{self, Spender, Spending};
+use answerer::{Answerer, Asked};
+use ending::Open;
+
+/// How much a model may say where a cap on spend must hold: what it may cost is reserved before it begins.
+pub const MOST_ANSWER_TOKENS: u32 = 4096;
+
+/// Everything that an answer needs, gathered in two round trips. Nothing has been sent yet: what fails until here is
+/// an HTTP error and not a broken stream. Dropped unheard, it ends in the database as an answer does whose client left.
+pub struct Prepared {
+    ask: Ask,
+    open: Open,
+}
+
+/// What is asked, of whom, and what was found.
+struct Ask {
+    app: App,
+    bot: Bot,
+    /// Who is to answer, and then who answers in his place.
+    answerers: Vec<Answerer>,
+    question: String,
+    history: Vec<Turn>,
+    hits: Vec<Hit>,
+    /// Some cap binds it, so the answer must keep within what was reserved.
+    capped: bool,
+    until: Instant,
+}
+
+/// Prepares an answer. A client that leaves meanwhile does not stop it half way: what was opened is closed, too.
+pub async fn prepare(invocation: Invocation, credential: Credential, question: Question) -> Result<Prepared> {
+    let (tasks, until) = (invocation.app.tasks.clone(), invocation.until);
+    let prepared = tasks.run(gather(invocation, credential, question));
+    timeout_at(until, prepared).await.map_err(|_| deadline())?.map_err(Error::internal)?
+}
+
+/// What an answer ends with that took as long as it may.
+fn deadline() -> Error {
+    Error::new(Kind::Deadline, "The answer took longer than one may here.")
+}
+
+async fn gather(invocation: Invocation, credential: Credential, question: Question) -> Result<Prepared> {
+    let Invocation { app, until } = invocation;
+    let tenant = credential.tenant();
+    let (wanted, name) = credential.bot_or_name(question.bot, question.bot_name.as_deref())?;
+    let owner = credential.owner();
+    let thread = store::Thread { owner: &owner, client_id: &question.conversation };
+    let tx = app.db.tenant(tenant).await?;
+    let together = join5(
+        credential.verify(&tx, Scope::Chat),
+        bots::find(&tx, wanted, name),
+        keys::all(&tx),
+        store::history(&tx, thread, question.regenerate),
+        usage::capped(&tx),
+    );
+    let (caller, bot, keys, history, capped) = tx.finish(async { Ok(together.await) }).await?;
+    let caller = caller?;
+    let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
+    let keys = keys?;
+    let history = question.earlier.unwrap_or(history?);
+    let most_input = prompt::most_tokens(&bot, &history, &question.text);
+    let mut answerers = answerer::chosen(&app, &Asked { caller: &caller, bot: &bot, keys: &keys, most_input })?;
+    let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
+    let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
+    let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
+    let mut query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
+
+    let title: String = question.text.chars().take(80).collect();
+    let conversation = app.clock.uuid();
+    // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
+    let mut ids = [app.clock.uuid(), app.clock.uuid()];
+    ids.sort_unstable();
+    let [user_message, message] = ids;
+    let opening = Opening {
+        conversation,
+        thread,
+        bot: bot.id,
+        title: &title,
+        user_message,
+        answer: message,
+        question: &question.text,
+        regenerate: question.regenerate,
+    };
+    let tx = app.db.tenant(tenant).await?;
+    let together = join3(search::hybrid(&tx, &query), store::open(&tx, &opening), reserve(&tx, &answerers));
+    let (found, conversation, capped) = tx.finish(async { Ok(together.await) }).await?;
+    let mut open = Open::new(&app, tenant, [conversation?, message], answerer::books(&answerers));
+    let (found, capped) = match found.and_then(|found| Ok((found, capped?))) {
+        Ok(both) => both,
+        Err(error) => return Err(open.turn_away(error).await),
+    };
+    let hits = search::complete(&app, tenant, &mut query, found).await;
+    if !search::relevant(&hits, embedder.relevance_floor()) {
+        answerers = vec![Answerer::refusal()];
+    }
+    let question = question.text;
+    Ok(Prepared { ask: Ask { app, bot, answerers, question, history, hits, capped, until }, open })
+}
+
+/// Reserves what the answer may cost, in one order everywhere: two purses are never taken crosswise. True: some cap
+/// binds it.
+async fn reserve(tx: &TenantTx, answerers: &[Answerer]) -> Result<bool> {
+    let mut spendings = answerer::distinct(answerers.iter().filter_map(|answerer| answerer.spending.as_ref()));
+    let reserve = async |spending: Option<&Spending>| match spending {
+        Some(spending) => spending.reserve(tx).await,
+        None => Ok(false),
+    };
+    // At once: they share their trip with the commit.
+    let (first, second) = join(reserve(spendings.next()), reserve(spendings.next())).await;
+    Ok(first? | second?)
+}

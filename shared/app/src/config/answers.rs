@@ -1,0 +1,59 @@
+//! How long an answer may take, and how soon its producer counts as dead.
+
+use std::time::Duration;
+
+use super::{Environment, Error};
+
+/// Answers end this long before a function is cut off: enough to store what was said and to tell the client.
+pub const BEFORE_THE_PLATFORM: Duration = Duration::from_secs(5);
+
+/// What `vercel.json` and `template.yaml` give the chat function, less those seconds.
+const ANSWER_SECONDS: u64 = 295;
+
+/// A dead producer is noticed this soon, and a live one has to say so this often.
+const STREAM_LEASE_SECONDS: u64 = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// `ANSWER_SECONDS`: an answer that takes longer ends with the error `deadline`. A platform that tells when it will
+    /// end the invocation (Lambda) is obeyed where that is sooner.
+    pub longest: Duration,
+    /// `STREAM_LEASE_SECONDS`: after this silence in the log of a resumable answer its producer counts as lost.
+    pub lease: Duration,
+}
+
+impl Answers {
+    pub(super) fn read(environment: &Environment) -> Result<Answers, Error> {
+        let seconds = |name, default, most: u64| match environment.number(name, default)? {
+            seconds if (1..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+            _ => Err(Error::new(name, "is no time that works.", format!("Give 1 to {most} seconds."))),
+        };
+        Ok(Answers {
+            longest: seconds("ANSWER_SECONDS", ANSWER_SECONDS, 3600)?,
+            lease: seconds("STREAM_LEASE_SECONDS", STREAM_LEASE_SECONDS, 300)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_platform_unless_somebody_says_otherwise() {
+        let read = |name: &str, value: &str| Answers::read(&Environment::default().with(name, value));
+        let seconds =
+            |longest, lease| Answers { longest: Duration::from_secs(longest), lease: Duration::from_secs(lease) };
+        assert_eq!(read("ANSWER_SECONDS", "").unwrap(), seconds(295, 10));
+        assert_eq!(read("ANSWER_SECONDS", "55").unwrap(), seconds(55, 10));
+        assert_eq!(read("STREAM_LEASE_SECONDS", "2").unwrap(), seconds(295, 2));
+        for (name, value) in [
+            ("ANSWER_SECONDS", "0"),
+            ("ANSWER_SECONDS", "3601"),
+            ("ANSWER_SECONDS", "x"),
+            ("STREAM_LEASE_SECONDS", "0"),
+        ] {
+            assert_eq!(read(name, value).unwrap_err().variable, name, "{value}");
+        }
+    }
+}
