@@ -31,7 +31,7 @@ use lane::Lane;
 use plan::{DEADLINE, Draft, FIRST_BYTE, IDLE, RETRIES, TOTAL};
 use report::Report;
 use table::{FAULTS, Fault};
-use wire::{VENDORS, Vendor};
+use wire::VENDORS;
 
 /// Seeds of each fault and dialect unless `DOCENT_FAULTS` says otherwise.
 const SEEDS: u64 = 2;

@@ -7,11 +7,11 @@ use super::wire::{Refusal, Stop, Vendor};
 use crate::dice::Dice;
 
 /// The limits of the runs. A busy machine must not pass one by itself.
-pub const FIRST_BYTE: Duration = Duration::from_secs(2);
-pub const IDLE: Duration = Duration::from_secs(2);
+pub const FIRST_BYTE: Duration = Duration::from_secs(3);
+pub const IDLE: Duration = Duration::from_secs(3);
 pub const TOTAL: Duration = Duration::from_secs(8);
 /// What a server in a hurry has for an answer.
-pub const DEADLINE: Duration = Duration::from_secs(1);
+pub const DEADLINE: Duration = Duration::from_secs(2);
 /// Asked again this often before the first word.
 pub const RETRIES: usize = 2;
 /// Bytes of an answer after which it is stopped.
