@@ -5,6 +5,7 @@ mod citations;
 mod extractive;
 mod filter;
 mod gaps;
+mod log;
 mod openai;
 mod out;
 mod prompt;

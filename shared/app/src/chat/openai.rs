@@ -109,7 +109,16 @@ fn question(model: &str, mut messages: Vec<Message>, conversation: Uuid) -> Resu
         (name, Err(_)) => (None, Some(name.to_owned())),
     };
     let (text, conversation) = (checked(last.text())?, format!("v1-{conversation}"));
-    Ok(Question { conversation, text, regenerate: false, bot, bot_name, earlier: Some(earlier) })
+    Ok(Question {
+        conversation,
+        text,
+        regenerate: false,
+        bot,
+        bot_name,
+        earlier: Some(earlier),
+        resumable: Some(false),
+        asking: None,
+    })
 }
 
 /// One completion on the wire: its chunks share these.

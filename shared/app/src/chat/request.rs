@@ -4,12 +4,18 @@
 use docent_llm::Turn;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::store::Again;
 use crate::error::{Error, Kind, Result};
 
 /// Longer questions are documents and belong in an upload.
 pub const LONGEST_QUESTION: usize = 16_000;
+
+/// Ids that clients give, in characters; the schema knows it, too.
+const LONGEST_ID: usize = 200;
 
 /// A question that passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,22 @@ pub struct Question {
     pub bot_name: Option<String>,
     /// What was said before, where the caller keeps that himself and not the server.
     pub earlier: Option<Vec<Turn>>,
+    /// Whether the answer is to outlive its client; not said, the bot's keeper decides.
+    pub resumable: Option<bool>,
+    /// Which question this is, where its client says so.
+    pub asking: Option<Asking>,
+}
+
+/// What makes a request the same one again: a retry of it is answered once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// The client's own id of the question's message.
+    pub message: String,
+    /// Of all that the request says.
+    pub hash: [u8; 32],
+    /// It asks for another answer without naming the one to be replaced: two of these look like one sent twice, and are
+    /// two as soon as the first is answered.
+    pub nameless: bool,
 }
 
 #[derive(Deserialize)]
@@ -33,13 +55,29 @@ pub struct Body {
     messages: Vec<Message>,
     message: Option<Message>,
     trigger: Option<String>,
+    /// Of the message that a new answer or a changed question takes the place of.
+    #[serde(rename = "messageId")]
+    message_id: Option<Value>,
     bot: Option<Uuid>,
     /// False: the answer in one piece, as JSON.
     stream: Option<bool>,
+    resumable: Option<bool>,
+}
+
+impl Question {
+    pub fn request(&self) -> Option<&[u8]> {
+        self.asking.as_ref().map(|asking| asking.hash.as_slice())
+    }
+
+    pub fn again(&self) -> Again<'_> {
+        let message = self.asking.as_ref().map(|asking| asking.message.as_str());
+        Again { regenerate: self.regenerate, message, text: &self.text }
+    }
 }
 
 #[derive(Deserialize)]
 struct Message {
+    id: Option<Value>,
     role: String,
     #[serde(default)]
     parts: Vec<Part>,
@@ -86,22 +124,45 @@ impl Body {
     pub fn question(self) -> Result<Question> {
         let conversation =
             self.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid("`id` names the conversation."))?;
-        if conversation.chars().count() > 200 || conversation.contains('\0') {
+        if !sayable(&conversation) {
             return Err(Error::invalid("`id` holds at most 200 characters."));
         }
         let last = self.message.or_else(|| self.messages.into_iter().rev().find(|message| message.role == "user"));
         let message = last.filter(|message| message.role == "user");
         let message = message.ok_or_else(|| Error::invalid("There is no user message in `messages`."))?;
+        let id = message.id.as_ref().and_then(Value::as_str).filter(|id| sayable(id)).map(str::to_owned);
         let text = message.text()?;
+        let regenerate = self.trigger.as_deref() == Some("regenerate-message");
+        let asking = id.map(|message| {
+            let bot = self.bot.map(|bot| bot.to_string()).unwrap_or_default();
+            let replaced = self.message_id.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let trigger = if regenerate { "regenerate" } else { "submit" };
+            let hash = hash(&[trigger, replaced, &bot, &message, &text]);
+            Asking { message, hash, nameless: regenerate && replaced.is_empty() }
+        });
         Ok(Question {
             conversation,
             text,
-            regenerate: self.trigger.as_deref() == Some("regenerate-message"),
+            regenerate,
             bot: self.bot,
             bot_name: None,
             earlier: None,
+            // What comes in one piece cannot be resumed.
+            resumable: if self.stream == Some(false) { Some(false) } else { self.resumable },
+            asking,
         })
     }
+}
+
+/// An id that can be stored.
+fn sayable(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.chars().count()) && !id.contains('\0')
+}
+
+fn hash(parts: &[&str]) -> [u8; 32] {
+    let length = |part: &str| part.len().to_le_bytes();
+    let all = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(length(part)).chain_update(part));
+    all.finalize().into()
 }
 
 impl Message {

@@ -4,20 +4,22 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::Stream;
 use futures_util::future::join;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::Whole;
+use super::answer::{Begun, Whole};
 use super::gaps::{DEFAULT_DAYS, Gap, MOST_QUESTIONS, gaps};
+use super::log::Reader;
 use super::out::Out;
 use super::request::Body;
 use super::{answer, store};
 use crate::auth::{Chat, Credential, May, Read};
 use crate::error::{Error, Result};
-use crate::http::{Invocation, Json, Path, Query, RequestId, sse};
+use crate::http::{IDEMPOTENCY_REPLAYED, Invocation, Json, Path, Query, RequestId, sse};
 use crate::{App, bots};
 
 /// What the chat function serves.
@@ -29,6 +31,7 @@ where
     Router::new()
         .route("/api/chat", post(create_answer))
         .route("/api/chat/{id}/stream", get(resume_answer))
+        .route("/api/chat/{id}/stop", post(stop_answer))
         .merge(super::openai::routes::router())
 }
 
@@ -51,15 +54,34 @@ async fn create_answer(
     Json(body): Json<Body>,
 ) -> Result<Response> {
     let (streams, request_id) = (body.streams(), id.as_str().to_owned());
-    let prepared = answer::prepare(invocation, credential, body.question()?).await?;
-    if !streams {
-        return Ok(Json(AnswerWire::from(prepared.whole(request_id).await?)).into_response());
-    }
-    let mut response = sse::response(sse::produce(move |frames| prepared.stream(request_id, Out::UiStream(frames))));
+    let (app, tenant, until) = (invocation.app.clone(), credential.tenant(), invocation.until);
+    let whole = |whole| Json(AnswerWire::from(whole)).into_response();
+    Ok(match answer::prepare(invocation, credential, body.question()?).await? {
+        Begun::Fresh(prepared) if !streams => whole(prepared.whole(request_id).await?),
+        Begun::Fresh(prepared) if prepared.is_logged() => ui_stream(prepared.stream_logged(request_id)),
+        Begun::Fresh(prepared) => {
+            ui_stream(sse::produce(move |frames| prepared.stream(request_id, Out::UiStream(frames))))
+        }
+        Begun::Stored(stored) if !streams => replayed(whole(stored.whole())),
+        Begun::Stored(stored) => {
+            replayed(ui_stream(sse::produce(move |frames| stored.stream(request_id, Out::UiStream(frames)))))
+        }
+        Begun::Live(place) => replayed(ui_stream(Reader::new(app, tenant, place, until).frames())),
+    })
+}
+
+/// Says that nobody was asked: an earlier request was.
+fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+fn ui_stream(frames: impl Stream<Item = String> + Send + 'static) -> Response {
+    let mut response = sse::response(frames);
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
-    Ok(response)
+    response
 }
 
 #[derive(Serialize)]
@@ -81,9 +103,30 @@ impl From<Whole> for AnswerWire {
     }
 }
 
-/// 204 tells the client that there is nothing to resume: answers are not logged while they stream.
-async fn resume_answer(_: May<Chat>, Path(_): Path<String>) -> Result<StatusCode> {
-    Ok(StatusCode::NO_CONTENT)
+/// All that was sent of the answer that is being made in a conversation, and then what comes. 204 tells the client that
+/// there is nothing to resume.
+async fn resume_answer(invocation: Invocation, caller: May<Chat>, Path(id): Path<String>) -> Result<Response> {
+    let Invocation { app, until } = invocation;
+    let tx = app.db.tenant(caller.tenant).await?;
+    let live = tx.finish(store::log::live(&tx, store::Thread { owner: &caller.owner, client_id: &id })).await?;
+    Ok(match live {
+        Some(place) => ui_stream(Reader::new(app, caller.tenant, place, until).frames()),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+#[derive(Serialize)]
+struct StoppedWire {
+    success: bool,
+}
+
+/// Ends a resumable answer wherever it is made. Others end when their request does.
+async fn stop_answer(State(app): State<App>, caller: May<Chat>, Path(id): Path<String>) -> Result<Json<StoppedWire>> {
+    let tx = app.db.tenant(caller.tenant).await?;
+    match tx.finish(store::log::stop(&tx, store::Thread { owner: &caller.owner, client_id: &id })).await? {
+        true => Ok(Json(StoppedWire { success: true })),
+        false => Err(Error::not_found("conversation")),
+    }
 }
 
 /// A screenful; paging comes with search over conversations.

@@ -1,5 +1,10 @@
 //! Conversations and messages in the database.
 
+pub mod log;
+pub mod twin;
+
+use std::time::Duration;
+
 use docent_llm::{Role, Turn};
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -15,8 +20,8 @@ pub const HISTORY: i64 = 12;
 /// How much of each, in characters.
 pub const HISTORY_CHARS: i32 = 8_000;
 
-/// After this a message that is still `streaming` lost its producer.
-pub const LEASE_SECONDS: i32 = 330;
+/// After this an answer that is still `streaming` lost its producer, which says nothing in between.
+pub const LEASE: Duration = Duration::from_secs(330);
 
 /// A conversation as its client names it: the id means something to its owner alone.
 #[derive(Clone, Copy)]
@@ -25,9 +30,20 @@ pub struct Thread<'a> {
     pub client_id: &'a str,
 }
 
+/// What may have been asked before.
+#[derive(Clone, Copy)]
+pub struct Again<'a> {
+    /// Another answer to the last question is wanted.
+    pub regenerate: bool,
+    /// The question's message, as its client names it, and its text.
+    pub message: Option<&'a str>,
+    pub text: &'a str,
+}
+
 /// The finished messages of a conversation, oldest first.
 /// When the last answer is to be replaced, it and its question are left out: the question is asked again.
-pub async fn history(tx: &TenantTx, thread: Thread<'_>, regenerate: bool) -> Result<Vec<Turn>> {
+/// So are a question that is asked once more and all that came after it.
+pub async fn history(tx: &TenantTx, thread: Thread<'_>, again: Again<'_>) -> Result<Vec<Turn>> {
     let sql = "select role, text from (
                  select m.role, left(m.text, $4) as text, m.id
                  from conversation c
@@ -36,9 +52,16 @@ pub async fn history(tx: &TenantTx, thread: Thread<'_>, regenerate: bool) -> Res
                    and not ($5 and m.id >= coalesce((
                      select max(u.id::text)::uuid from message u
                      where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), m.id))
+                   and not exists (
+                     select from message a
+                     where a.tenant_id = $1 and a.conversation_id = c.id and a.role = 'user' and a.client_id = $7 and a.text = $8
+                       and a.id <= m.id)
                  order by m.id desc limit $3
                ) latest order by id";
-    let rows = tx.query(sql, &[&thread.client_id, &HISTORY, &HISTORY_CHARS, &regenerate, &thread.owner]).await?;
+    let Again { regenerate, message, text } = again;
+    let params: &[&dyn crate::db::Param] =
+        &[&thread.client_id, &HISTORY, &HISTORY_CHARS, &regenerate, &thread.owner, &message, &text];
+    let rows = tx.query(sql, params).await?;
     let turn = |row: &Row| Turn {
         role: if row.get::<_, &str>(0) == "user" { Role::User } else { Role::Assistant },
         text: row.get(1),
@@ -56,11 +79,18 @@ pub struct Opening<'a> {
     pub answer: Uuid,
     pub question: &'a str,
     pub regenerate: bool,
+    /// What is sent of it goes through the log, and its producer says this often that it lives.
+    pub logged: Option<Duration>,
+    /// The question's message, as its client names it, and what makes the request the same one again.
+    pub client_id: Option<&'a str>,
+    pub request: Option<&'a [u8]>,
+    /// The question stands there already, and an answer to it that came to nothing was taken away.
+    pub again: bool,
 }
 
 /// Stores the question and an answer that is still being streamed, in one statement. A regenerated answer takes the
-/// place of the last one, whose question stays.
-pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
+/// place of the last one, whose question stays. Nothing when the same request is being answered meanwhile.
+pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> {
     let sql = "with thread as (
                  insert into conversation (tenant_id, id, client_id, bot_id, title, owner) values ($1, $2, $3, $4, $5, $11)
                  on conflict (tenant_id, owner, client_id) do update set updated_at = now(), deleted_at = null
@@ -72,17 +102,21 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
                      select max(u.id::text)::uuid from message u
                      where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
                  returning 1
+               ), answer as (
+                 insert into message (tenant_id, conversation_id, id, role, text, state, lease_until, logged, request)
+                 select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10), $12, $13 from thread
+                 on conflict do nothing returning conversation_id
                ), asked as (
-                 insert into message (tenant_id, conversation_id, id, role, text)
-                 select $1, thread.id, $6, 'user', $8 from thread
-                 where not ($9 and exists (
+                 insert into message (tenant_id, conversation_id, id, role, text, client_id)
+                 select $1, answer.conversation_id, $6, 'user', $8, $14 from answer
+                 where not $15 and not ($9 and exists (
                    select from conversation c join message u on u.tenant_id = $1 and u.conversation_id = c.id
                    where c.tenant_id = $1 and c.owner = $11 and c.client_id = $3 and u.role = 'user'))
                )
-               insert into message (tenant_id, conversation_id, id, role, text, state, lease_until)
-               select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10::int4) from thread
-               returning conversation_id";
-    let Opening { conversation, thread, bot, title, user_message, answer, question, regenerate } = opening;
+               select conversation_id from answer";
+    let Opening { conversation, thread, bot, title, user_message, answer, question, .. } = opening;
+    let Opening { regenerate, logged, client_id, request, again, .. } = opening;
+    let lease = logged.unwrap_or(LEASE).as_secs_f64();
     let params: &[&dyn crate::db::Param] = &[
         conversation,
         &thread.client_id,
@@ -92,11 +126,14 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Uuid> {
         answer,
         question,
         regenerate,
-        &LEASE_SECONDS,
+        &lease,
         &thread.owner,
+        &logged.is_some(),
+        request,
+        client_id,
+        again,
     ];
-    let row = tx.query_opt(sql, params).await?;
-    row.map(|row| row.get(0)).ok_or_else(|| crate::Error::internal("opening an answer returned no row"))
+    Ok(tx.query_opt(sql, params).await?.map(|row| row.get(0)))
 }
 
 /// What became of an answer.
@@ -110,12 +147,13 @@ pub struct Closing<'a> {
     pub error_code: Option<&'static str>,
 }
 
-pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<()> {
+/// False: somebody else ended it, or it is not there any more.
+pub async fn close(tx: &TenantTx, closing: &Closing<'_>) -> Result<bool> {
     let sql =
         "update message set text = $4, citations = $5, usage = $6, state = $7, error_code = $8, lease_until = null
                where tenant_id = $1 and conversation_id = $2 and id = $3 and state = 'streaming' returning 1";
     let Closing { conversation, answer, text, citations, usage, state, error_code } = closing;
-    tx.execute(sql, &[conversation, answer, text, citations, usage, state, error_code]).await.map(|_| ())
+    tx.execute(sql, &[conversation, answer, text, citations, usage, state, error_code]).await.map(|closed| closed > 0)
 }
 
 pub struct Conversation {

@@ -48,6 +48,8 @@ pub enum Chunk<'a> {
         finish_reason: &'a str,
         message_metadata: Value,
     },
+    /// The client asked for the end.
+    Abort,
     Error {
         #[serde(skip)]
         code: &'static str,
@@ -83,17 +85,26 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// `at` is where the text names the source first, in characters.
     pub fn citations(citations: &[Citation], hits: &[Hit], text: &str) -> Chunk<'a> {
         let data = citations.iter().map(|citation| {
-            let marker = format!("[{}]", citation.number);
-            let start = text.find(&marker).map_or(0, |at| text[..at].chars().count());
             let hit = citation.number.checked_sub(1).and_then(|index| hits.get(index));
             json!({ "n": citation.number, "sourceId": source_id(citation.number), "page": citation.page,
                     "quote": citation.quote, "documentId": hit.map(|hit| hit.document),
-                    "filename": hit.map(|hit| &hit.filename), "at": [start, start + marker.chars().count()] })
+                    "filename": hit.map(|hit| &hit.filename), "at": Chunk::place(citation.number, text) })
         });
         Chunk::DataCitations { id: "citations", data: data.collect() }
+    }
+
+    /// Where the text names a source first, in characters.
+    pub fn place(number: usize, text: &str) -> [usize; 2] {
+        let marker = format!("[{number}]");
+        let start = text.find(&marker).map_or(0, |at| text[..at].chars().count());
+        [start, start + marker.chars().count()]
+    }
+
+    pub fn refusal() -> Chunk<'a> {
+        let hint = "Ask with words that stand in the documents, or upload one that answers.";
+        Chunk::DataRefusal { id: "refusal", data: json!({ "code": "nothing_found", "hint": hint }) }
     }
 
     pub fn error(error: &Error) -> Chunk<'a> {
@@ -102,6 +113,6 @@ impl<'a> Chunk<'a> {
 }
 
 /// Sources are numbered from 1, as the markers in the text are.
-fn source_id(number: usize) -> String {
+pub fn source_id(number: usize) -> String {
     format!("s{number}")
 }

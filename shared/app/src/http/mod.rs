@@ -22,7 +22,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use create::{Create, Created};
+pub use create::{Create, Created, IDEMPOTENCY_REPLAYED};
 pub use extract::{Json, Path, Query, RequestId};
 pub use invocation::{EndsAt, Invocation};
 pub use notes::{ClientAddress, Notes, Peer};

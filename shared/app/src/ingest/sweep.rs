@@ -37,6 +37,8 @@ pub struct SweepReport {
     pub aborted: usize,
     /// Uploads and hints that were given up.
     pub forgotten: usize,
+    /// Pieces of answers that nobody comes back to any more.
+    pub logged: usize,
     /// Reservations whose request is gone, settled in full.
     pub settled: usize,
     /// Addresses without a credential that have nothing outstanding.
@@ -103,6 +105,7 @@ impl Ingest {
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx, forgotten).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
+        report.logged += store::sweep::forget_logs(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
         webhooks::tidy(&self.app, tenant).await?;

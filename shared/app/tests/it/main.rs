@@ -51,6 +51,8 @@ mod questions;
 mod readers;
 mod redis;
 mod requests;
+mod resume;
+mod retries;
 mod scene;
 mod sessions;
 mod sim;

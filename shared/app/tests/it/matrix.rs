@@ -35,6 +35,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/bots/{id}/gaps", For::Read),
     ("POST", "/api/chat", For::Chat),
     ("GET", "/api/chat/{id}/stream", For::Chat),
+    ("POST", "/api/chat/{id}/stop", For::Chat),
     ("GET", "/api/collections", For::Read),
     ("POST", "/api/collections", For::Write),
     ("GET", "/api/collections/migration", For::Read),

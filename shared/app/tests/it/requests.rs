@@ -40,6 +40,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/conversations/{id}"),
     ("POST", "/api/chat"),
     ("GET", "/api/chat/{id}/stream"),
+    ("POST", "/api/chat/{id}/stop"),
     ("POST", "/api/upload"),
     ("POST", "/api/upload/{id}/complete"),
     ("GET", "/api/documents"),

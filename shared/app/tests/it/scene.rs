@@ -1,6 +1,7 @@
 //! One tenant acts and the other is only there: every statement of the product runs as the first, with the second one's
 //! rows beside it, and whatever becomes visible or changes of the second is a leak.
 
+mod answers;
 mod migration;
 mod pace;
 mod vectors;
@@ -33,7 +34,7 @@ const PASSIVE: usize = 0;
 const ACTOR: usize = 1;
 
 /// Rooms, each played by itself.
-pub const STEPS: [&str; 14] = [
+pub const STEPS: [&str; 15] = [
     "tokens",
     "visitors",
     "keys",
@@ -46,6 +47,7 @@ pub const STEPS: [&str; 14] = [
     "model",
     "migration",
     "chat",
+    "answers",
     "spending",
     "sweep",
 ];
@@ -160,6 +162,7 @@ impl Scene {
             }
             "migration" => Box::pin(self.migration()).await,
             "chat" => self.chat().await,
+            "answers" => Box::pin(self.answers()).await,
             "spending" => self.spending().await,
             "sweep" => self.sweep().await,
             other => panic!("there is no step {other}"),

@@ -10,6 +10,7 @@ use docent::function::{self, Files};
 use serde_json::{Value, json};
 
 use crate::ingest::document;
+use crate::talker::{self, Talker};
 use crate::usage::{matches, put_caps};
 use crate::usage_race::PRICES;
 use crate::world::{Client, World, spawn};
@@ -204,13 +205,18 @@ async fn embedding_questions_and_documents_is_spending_too() {
 #[tokio::test]
 async fn the_sweep_settles_what_the_dead_reserved() {
     let mut world = World::new().await;
-    let (base, _) = provider(true).await;
-    let client = asking(&mut world, &base).await;
+    let (_, base, mut turns) = Talker::start(|_| talker::Reply::Fed).await;
+    let client = talker::asking(&mut world, &base, |environment| environment).await;
     assert_eq!(put_caps(&client, json!({ "tenant": "1" })).await.status, 200);
     let mut answer = client.open_answer("c", QUESTION).await;
-    answer.until("text-delta").await;
+    let speaking = async {
+        let turn = turns.recv().await.unwrap();
+        turn.say("It is ");
+        turn
+    };
+    let (turn, _) = tokio::join!(speaking, answer.until("text-delta"));
     // A process that dies drops nothing.
-    std::mem::forget(answer);
+    std::mem::forget((answer, turn));
     assert_eq!(world.files.ingest.sweep().await.unwrap().settled, 0, "it may still be on its way");
     let held = client.get("/api/usage").await.json()["today"][0]["reservedUsd"].clone();
     assert_ne!(held, "0.00");

@@ -317,7 +317,10 @@ impl Client {
 
     /// Asks, and leaves the stream to be read piece by piece.
     pub async fn open_answer(&self, conversation: &str, text: &str) -> OpenAnswer {
-        let body = json!({ "id": conversation, "messages": [{ "role": "user", "content": text }] });
+        self.open(json!({ "id": conversation, "messages": [{ "role": "user", "content": text }] })).await
+    }
+
+    pub async fn open(&self, body: Value) -> OpenAnswer {
         let request = http::Request::post("/api/chat").header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {}", self.token.as_deref().unwrap_or_default()));
         let response = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
@@ -338,13 +341,26 @@ pub struct OpenAnswer(Body);
 impl OpenAnswer {
     /// Reads up to the frame that contains `mark`, and gives that frame.
     pub async fn until(&mut self, mark: &str) -> String {
-        while let Some(frame) = self.0.frame().await {
-            let frame = String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap();
+        while let Some(frame) = self.frame().await {
             if frame.contains(mark) {
                 return frame;
             }
         }
         panic!("the stream ended before {mark}");
+    }
+
+    /// Reads up to the frame that contains `mark`, and gives all that came.
+    pub async fn all_until(&mut self, mark: &str) -> String {
+        let mut all = String::new();
+        while !all.contains(mark) {
+            all += &self.frame().await.expect("the stream goes on");
+        }
+        all
+    }
+
+    async fn frame(&mut self) -> Option<String> {
+        let frame = self.0.frame().await?;
+        Some(String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap())
     }
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use docent_llm::Usage;
-use futures_util::future::{join, join_all, try_join3};
+use futures_util::future::{join, join_all, try_join4};
 use uuid::Uuid;
 
 use super::answerer::{Book, distinct};
 use super::said::Said;
 use crate::App;
 use crate::auth::TenantId;
+use crate::chat::store::log::{self, Batch, Place};
 use crate::chat::store::{self, Closing};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ struct Kept {
     books: Vec<Book>,
     said: Said,
     ending: Ending,
+    /// What ends the stream, where it is logged.
+    tail: Option<Batch>,
 }
 
 /// What becomes of an answer.
@@ -47,6 +50,10 @@ pub struct Ending {
 impl Ending {
     /// Nobody waits for it any more.
     const LEFT: Ending = Ending { state: "interrupted", code: Some("client_gone") };
+    /// Its client wanted no more.
+    pub const STOPPED: Ending = Ending { state: "interrupted", code: Some("stopped") };
+    /// Others think that its producer is dead.
+    pub const LOST: Ending = Ending { state: "interrupted", code: Some("producer_lost") };
 
     pub fn of(outcome: &Result<()>, said: &Said) -> Ending {
         match outcome {
@@ -58,13 +65,21 @@ impl Ending {
 }
 
 impl Open {
-    pub fn new(app: &App, tenant: TenantId, [conversation, message]: [Uuid; 2], books: Vec<Book>) -> Open {
+    pub fn new(app: &App, tenant: TenantId, place: Place, books: Vec<Book>) -> Open {
+        let Place { conversation, message } = place;
         let (app, said) = (app.clone(), Said::default());
-        Open { kept: Kept { app, tenant, conversation, message, books, said, ending: Ending::LEFT }, over: false }
+        Open {
+            kept: Kept { app, tenant, conversation, message, books, said, ending: Ending::LEFT, tail: None },
+            over: false,
+        }
     }
 
-    pub fn message(&self) -> Uuid {
-        self.kept.message
+    pub fn place(&self) -> Place {
+        Place { conversation: self.kept.conversation, message: self.kept.message }
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        self.kept.tenant
     }
 
     pub fn said(&mut self) -> &mut Said {
@@ -77,6 +92,15 @@ impl Open {
         self.kept.close(failure).await?;
         self.over = true;
         Ok(())
+    }
+
+    /// Closes it with the end of its log, and tries again itself: the answer's readers wait for that end. False: it was
+    /// over before, or the database never answered.
+    pub async fn close_logged(&mut self, ending: Ending, failure: Option<&Error>, tail: Option<Batch>) -> bool {
+        (self.kept.ending, self.kept.tail) = (ending, tail);
+        let closed = self.kept.insist(failure).await;
+        self.over = true;
+        closed
     }
 
     /// Says in the conversation, too, that nobody is going to be asked, and gives back what was reserved.
@@ -96,23 +120,26 @@ impl Drop for Open {
         }
         let Kept { tenant, conversation, message, ending, .. } = self.kept;
         let (books, said) = (std::mem::take(&mut self.kept.books), std::mem::take(&mut self.kept.said));
-        let kept = Kept { app: self.kept.app.clone(), tenant, conversation, message, books, said, ending };
-        drop(self.kept.app.tasks.run(async move { kept.insist().await }));
+        let kept = Kept { app: self.kept.app.clone(), tenant, conversation, message, books, said, ending, tail: None };
+        drop(self.kept.app.tasks.run(async move { kept.insist(None).await }));
     }
 }
 
 impl Kept {
     /// Tries until it is stored or there is no sense in it.
-    async fn insist(&self) {
+    async fn insist(&self, failure: Option<&Error>) -> bool {
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            let Err(cause) = self.close(None).await else { return };
-            tracing::warn!(message = %self.message, ?cause, "chat.store failed to close an answer");
-            let Some(pause) = pause else { return };
+            match self.close(failure).await {
+                Ok(closed) => return closed,
+                Err(cause) => tracing::warn!(message = %self.message, ?cause, "chat.store failed to close an answer"),
+            }
+            let Some(pause) = pause else { break };
             tokio::time::sleep(pause).await;
         }
+        false
     }
 
-    async fn close(&self, failure: Option<&Error>) -> Result<()> {
+    async fn close(&self, failure: Option<&Error>) -> Result<bool> {
         let closing = Closing {
             conversation: self.conversation,
             answer: self.message,
@@ -123,8 +150,16 @@ impl Kept {
             error_code: self.ending.code,
         };
         let tx = self.app.db.tenant(self.tenant).await?;
-        let all = try_join3(store::close(&tx, &closing), self.flag(&tx, failure), self.book(&tx, failure));
-        tx.finish(all).await.map(|_| ())
+        let place = Place { conversation: self.conversation, message: self.message };
+        let end = async {
+            match &self.tail {
+                Some(tail) => log::end(&tx, place, tail).await,
+                None => Ok(()),
+            }
+        };
+        let closed = store::close(&tx, &closing);
+        let all = try_join4(end, closed, self.flag(&tx, failure), self.book(&tx, failure));
+        tx.finish(all).await.map(|(_, closed, ..)| closed)
     }
 
     /// Marks the keys that their providers refused.

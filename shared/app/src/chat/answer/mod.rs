@@ -2,20 +2,24 @@
 
 mod answerer;
 mod ending;
+mod logged;
 mod relay;
 mod said;
+mod stored;
 mod tell;
 
 use docent_llm::Turn;
-use futures_util::future::{join, join3, join5};
+use futures_util::future::{join, join4, join5};
 use tokio::time::{Instant, timeout_at};
 
 pub use said::Whole;
+pub use stored::Stored;
 
-use super::store::{self, Opening};
+use super::store::log::Place;
+use super::store::{self, Opening, twin};
 use super::{Question, prompt};
 use crate::App;
-use crate::auth::{Credential, Scope};
+use crate::auth::{Credential, Scope, TenantId};
 use crate::bots::{self, Bot};
 use crate::db::TenantTx;
 use crate::embedder::Embedder;
@@ -35,7 +39,32 @@ pub const MOST_ANSWER_TOKENS: u32 = 4096;
 pub struct Prepared {
     ask: Ask,
     open: Open,
+    /// It can be read again while it is made, and so must be told through the log.
+    logged: bool,
 }
+
+/// What becomes of a question.
+pub enum Begun {
+    /// It is going to be answered.
+    Fresh(Box<Prepared>),
+    /// It was answered before.
+    Stored(Box<Stored>),
+    /// It is being answered, and the log tells how.
+    Live(Place),
+}
+
+impl Begun {
+    /// For those whose questions are never the same twice.
+    pub fn fresh(self) -> Result<Prepared> {
+        match self {
+            Begun::Fresh(prepared) => Ok(*prepared),
+            Begun::Stored(_) | Begun::Live(_) => Err(Error::internal("a question without a name was asked before")),
+        }
+    }
+}
+
+/// When to ask again what is being answered.
+const RETRY_SECONDS: u64 = 5;
 
 /// What is asked, of whom, and what was found.
 struct Ask {
@@ -52,10 +81,15 @@ struct Ask {
 }
 
 /// Prepares an answer. A client that leaves meanwhile does not stop it half way: what was opened is closed, too.
-pub async fn prepare(invocation: Invocation, credential: Credential, question: Question) -> Result<Prepared> {
+pub async fn prepare(invocation: Invocation, credential: Credential, question: Question) -> Result<Begun> {
     let (tasks, until) = (invocation.app.tasks.clone(), invocation.until);
     let prepared = tasks.run(gather(invocation, credential, question));
     timeout_at(until, prepared).await.map_err(|_| deadline())?.map_err(Error::internal)?
+}
+
+fn in_progress() -> Error {
+    Error::new(Kind::AnswerInProgress, "This question is being answered for another request.")
+        .retry_after(RETRY_SECONDS)
 }
 
 /// What an answer ends with that took as long as it may.
@@ -63,7 +97,7 @@ fn deadline() -> Error {
     Error::new(Kind::Deadline, "The answer took longer than one may here.")
 }
 
-async fn gather(invocation: Invocation, credential: Credential, question: Question) -> Result<Prepared> {
+async fn gather(invocation: Invocation, credential: Credential, mut question: Question) -> Result<Begun> {
     let Invocation { app, until } = invocation;
     let tenant = credential.tenant();
     let (wanted, name) = credential.bot_or_name(question.bot, question.bot_name.as_deref())?;
@@ -74,51 +108,106 @@ async fn gather(invocation: Invocation, credential: Credential, question: Questi
         credential.verify(&tx, Scope::Chat),
         bots::find(&tx, wanted, name),
         keys::all(&tx),
-        store::history(&tx, thread, question.regenerate),
-        usage::capped(&tx),
+        store::history(&tx, thread, question.again()),
+        join(usage::capped(&tx), twin::find(&tx, thread, question.request())),
     );
-    let (caller, bot, keys, history, capped) = tx.finish(async { Ok(together.await) }).await?;
+    let (caller, bot, keys, history, (capped, twin)) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
+    let twin = match stored::settled(twin?, &question)? {
+        Err(begun) => return Ok(begun),
+        Ok(replaced) => replaced,
+    };
     let keys = keys?;
-    let history = question.earlier.unwrap_or(history?);
+    let history = question.earlier.take().unwrap_or(history?);
     let most_input = prompt::most_tokens(&bot, &history, &question.text);
-    let mut answerers = answerer::chosen(&app, &Asked { caller: &caller, bot: &bot, keys: &keys, most_input })?;
+    let answerers = answerer::chosen(&app, &Asked { caller: &caller, bot: &bot, keys: &keys, most_input })?;
     let embedder = Embedder::resolve(&app, tenant, &bot.embedding_model, &keys)?;
     let (limit, by) = (search::DEFAULT_LIMIT, Spender::of(&caller));
     let asked = search::Asked::plain(&question.text, &bot, &embedder, by);
-    let mut query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
-
-    let title: String = question.text.chars().take(80).collect();
-    let conversation = app.clock.uuid();
-    // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
-    let mut ids = [app.clock.uuid(), app.clock.uuid()];
-    ids.sort_unstable();
-    let [user_message, message] = ids;
-    let opening = Opening {
-        conversation,
-        thread,
-        bot: bot.id,
-        title: &title,
-        user_message,
-        answer: message,
-        question: &question.text,
-        regenerate: question.regenerate,
-    };
-    let tx = app.db.tenant(tenant).await?;
-    let together = join3(search::hybrid(&tx, &query), store::open(&tx, &opening), reserve(&tx, &answerers));
-    let (found, conversation, capped) = tx.finish(async { Ok(together.await) }).await?;
-    let mut open = Open::new(&app, tenant, [conversation?, message], answerer::books(&answerers));
-    let (found, capped) = match found.and_then(|found| Ok((found, capped?))) {
-        Ok(both) => both,
-        Err(error) => return Err(open.turn_away(error).await),
-    };
-    let hits = search::complete(&app, tenant, &mut query, found).await;
-    if !search::relevant(&hits, embedder.relevance_floor()) {
-        answerers = vec![Answerer::refusal()];
+    let query = search::Query::new(&app, search::Asked { limit, capped: capped?, ..asked }).await?;
+    Known {
+        app,
+        until,
+        tenant,
+        owner,
+        question,
+        bot,
+        answerers,
+        history,
+        query,
+        floor: embedder.relevance_floor(),
+        twin,
     }
-    let question = question.text;
-    Ok(Prepared { ask: Ask { app, bot, answerers, question, history, hits, capped, until }, open })
+    .open()
+    .await
+}
+
+/// All that is known before the question is opened: what the first trip and the embedder told.
+struct Known {
+    app: App,
+    until: Instant,
+    tenant: TenantId,
+    owner: String,
+    question: Question,
+    bot: Bot,
+    answerers: Vec<Answerer>,
+    history: Vec<Turn>,
+    query: search::Query,
+    /// What is found below it answers nothing.
+    floor: Option<f64>,
+    /// An answer to the same request that came to nothing.
+    twin: Option<Place>,
+}
+
+impl Known {
+    /// The second trip: searches, reserves, and opens the answer.
+    async fn open(self) -> Result<Begun> {
+        let Known { app, until, tenant, owner, question, bot, mut answerers, history, mut query, floor, twin } = self;
+        let title: String = question.text.chars().take(80).collect();
+        let conversation = app.clock.uuid();
+        // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
+        let mut ids = [app.clock.uuid(), app.clock.uuid()];
+        ids.sort_unstable();
+        let [user_message, message] = ids;
+        let logged = question.resumable.unwrap_or(bot.resumable);
+        let opening = Opening {
+            conversation,
+            thread: store::Thread { owner: &owner, client_id: &question.conversation },
+            bot: bot.id,
+            title: &title,
+            user_message,
+            answer: message,
+            question: &question.text,
+            regenerate: question.regenerate,
+            logged: logged.then_some(app.limits.answers.lease),
+            client_id: question.asking.as_ref().map(|asking| asking.message.as_str()),
+            request: question.request(),
+            again: twin.is_some(),
+        };
+        let tx = app.db.tenant(tenant).await?;
+        let forget = twin::forget(&tx, twin);
+        let together = join4(search::hybrid(&tx, &query), forget, store::open(&tx, &opening), reserve(&tx, &answerers));
+        let (found, forgotten, opened, capped) = tx.finish(async { Ok(together.await) }).await?;
+        forgotten?;
+        let opened = opened?;
+        let place = Place { conversation: opened.unwrap_or(conversation), message };
+        let mut open = Open::new(&app, tenant, place, answerer::books(&answerers));
+        if opened.is_none() {
+            return Err(open.turn_away(in_progress()).await);
+        }
+        let (found, capped) = match found.and_then(|found| Ok((found, capped?))) {
+            Ok(both) => both,
+            Err(error) => return Err(open.turn_away(error).await),
+        };
+        let hits = search::complete(&app, tenant, &mut query, found).await;
+        if !search::relevant(&hits, floor) {
+            answerers = vec![Answerer::refusal()];
+        }
+        let question = question.text;
+        let ask = Ask { app, bot, answerers, question, history, hits, capped, until };
+        Ok(Begun::Fresh(Box::new(Prepared { ask, open, logged })))
+    }
 }
 
 /// Reserves what the answer may cost, in one order everywhere: two purses are never taken crosswise. True: some cap

@@ -17,9 +17,9 @@ impl Prepared {
     /// Streams the answer. The last chunk before `[DONE]` is `finish` or `error`, whatever happens in between; the
     /// answer is stored before that chunk is sent, so a client that saw the end can rely on the history.
     pub async fn stream(self, request_id: String, out: Out) {
-        let Prepared { ask, mut open } = self;
+        let Prepared { ask, mut open, .. } = self;
         let metadata = json!({ "requestId": request_id, "answerer": ask.label(open.said()) });
-        out.send(Chunk::Start { message_id: open.message(), message_metadata: metadata }).await;
+        out.send(Chunk::Start { message_id: open.place().message, message_metadata: metadata }).await;
         out.send(Chunk::StartStep).await;
         let outcome = ask.within(&out, open.said()).await;
         let ending = Ending::of(&outcome, open.said());
@@ -44,7 +44,7 @@ impl Prepared {
 
     /// The same in one piece, for whoever does not read streams. What fails on the way is stored, and an error here.
     pub async fn whole(self, request_id: String) -> Result<Whole> {
-        let Prepared { ask, mut open } = self;
+        let Prepared { ask, mut open, .. } = self;
         let outcome = ask.within(&Out::Nowhere, open.said()).await;
         let ending = Ending::of(&outcome, open.said());
         let stored = open.close(ending, outcome.as_ref().err()).await;
@@ -52,7 +52,7 @@ impl Prepared {
             tracing::warn!(request_id, cause = ?error, "chat.answer failed");
         }
         outcome.and(stored)?;
-        let message = open.message();
+        let message = open.place().message;
         let said = std::mem::take(open.said());
         let citations = match Chunk::citations(&said.citations, &ask.hits, &said.text) {
             Chunk::DataCitations { data, .. } => data,
@@ -65,13 +65,13 @@ impl Prepared {
 
 impl Ask {
     /// Who answers, as far as it is known.
-    fn label(&self, said: &Said) -> &str {
+    pub(super) fn label(&self, said: &Said) -> &str {
         let answerer = self.answerers.get(said.by.unwrap_or_default());
         answerer.map_or("", |answerer| answerer.label.as_str())
     }
 
     /// What was said until the time is over stays said.
-    async fn within(&self, out: &Out, said: &mut Said) -> Result<()> {
+    pub(super) async fn within(&self, out: &Out, said: &mut Said) -> Result<()> {
         timeout_at(self.until, self.say(out, said)).await.unwrap_or_else(|_| Err(deadline()))
     }
 
@@ -111,8 +111,7 @@ impl Ask {
         said.refused = true;
         said.text.clone_from(&self.bot.refusal);
         self.text(out, &said.text).await;
-        let data = json!({ "code": "nothing_found", "hint": "Ask with words that stand in the documents, or upload one that answers." });
-        out.send(Chunk::DataRefusal { id: "refusal", data }).await;
+        out.send(Chunk::refusal()).await;
     }
 
     pub(super) async fn quote(&self, out: &Out, said: &mut Said) {

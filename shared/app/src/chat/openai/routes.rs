@@ -43,7 +43,7 @@ async fn create_completion(
     };
     let (stream, request_id) = (body.streams(), id.as_str().to_owned());
     let question = body.question(app.clock.uuid())?;
-    let prepared = answer::prepare(invocation, credential, question).await?;
+    let prepared = answer::prepare(invocation, credential, question).await?.fresh()?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Completion(completion, frames));
         return Ok(sse::response(sse::produce(work)));
@@ -62,7 +62,7 @@ async fn create_response(
     let app = &invocation.app;
     let ids = [app.clock.uuid(), app.clock.uuid()];
     let (question, response) = body.asked(ids, app.clock.now().as_second())?;
-    let prepared = answer::prepare(invocation, credential, question).await?;
+    let prepared = answer::prepare(invocation, credential, question).await?.fresh()?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Response(response, frames));
         return Ok(sse::response(sse::produce(work)));

@@ -175,6 +175,26 @@ pub async fn supersede(tx: &TenantTx, documents: Option<Vec<Uuid>>) -> Result<us
     Ok(removed)
 }
 
+/// What was sent of an answer is kept for those who come back to it, for this long.
+pub const LOG_SECONDS: f64 = 3600.0;
+/// Rows of the log that one statement takes away.
+const LOG_PAGE: i64 = 5000;
+
+/// The log of answers that are over, or whose producer died and nobody came back for.
+pub async fn forget_logs(tx: &TenantTx) -> Result<usize> {
+    let sql = "with old as (
+                 select l.conversation_id, l.message_id, l.sequence from stream_log l
+                 join message m on m.tenant_id = $1 and m.conversation_id = l.conversation_id and m.id = l.message_id
+                 where l.tenant_id = $1 and l.created_at < now() - make_interval(secs => $2)
+                   and (m.state <> 'streaming' or m.lease_until < now() - make_interval(secs => $2))
+                 limit $3
+               )
+               delete from stream_log l using old
+               where l.tenant_id = $1 and l.conversation_id = old.conversation_id and l.message_id = old.message_id
+                 and l.sequence = old.sequence returning 1";
+    tx.execute(sql, &[&LOG_SECONDS, &LOG_PAGE]).await
+}
+
 /// Hints that never found their document.
 pub async fn forget(tx: &TenantTx) -> Result<usize> {
     let sql = "delete from ingest_event e where e.tenant_id = $1 and e.created_at < now() - make_interval(secs => $2)

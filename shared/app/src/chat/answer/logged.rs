@@ -1,0 +1,77 @@
+//! A resumable answer: its producer is a task that the platform waits for, and its clients read what is logged.
+
+use std::sync::Arc;
+
+use futures_util::Stream;
+use futures_util::future::join;
+use serde_json::json;
+
+use super::ending::{Ending, Open};
+use super::{Ask, Prepared};
+use crate::chat::log::{Halt, Pending, Reader, Writer};
+use crate::chat::out::Out;
+use crate::chat::ui_stream::{Chunk, DONE};
+use crate::error::Result;
+
+/// Why nothing more is said.
+enum Outcome {
+    Told(Result<()>),
+    Halted(Halt),
+}
+
+impl Prepared {
+    pub fn is_logged(&self) -> bool {
+        self.logged
+    }
+
+    /// Streams the answer through the log. Whoever leaves the stream leaves nothing but the stream.
+    pub fn stream_logged(self, request_id: String) -> impl Stream<Item = String> + Send + 'static {
+        let Prepared { ask, open, .. } = self;
+        let (writer, batches) = Writer::new(&ask.app, open.tenant(), open.place());
+        let reader = Reader::new(ask.app.clone(), open.tenant(), open.place(), ask.until).with_live(batches);
+        let tasks = ask.app.tasks.clone();
+        drop(tasks.run(produce(ask, open, writer, request_id)));
+        reader.frames()
+    }
+}
+
+async fn produce(ask: Ask, mut open: Open, mut writer: Writer, request_id: String) {
+    let pending = Arc::new(Pending::default());
+    let out = Out::Logged(pending.clone());
+    let metadata = json!({ "requestId": request_id, "answerer": ask.label(open.said()) });
+    out.send(Chunk::Start { message_id: open.place().message, message_metadata: metadata }).await;
+    out.send(Chunk::StartStep).await;
+    let telling = async {
+        let outcome = tokio::select! {
+            told = ask.within(&out, open.said()) => Outcome::Told(told),
+            halt = pending.halted() => Outcome::Halted(halt),
+        };
+        pending.close();
+        outcome
+    };
+    let (outcome, ()) = join(telling, writer.run(&pending)).await;
+    let outcome = match pending.late_halt() {
+        Some(halt) => Outcome::Halted(halt),
+        None => outcome,
+    };
+    let (ending, failure, tail) = match outcome {
+        Outcome::Told(Ok(())) => {
+            let said = open.said();
+            let metadata = json!({ "usage": said.usage_wire(), "answerer": ask.label(said) });
+            let finish = Chunk::Finish { finish_reason: said.reason, message_metadata: metadata };
+            (Ending::of(&Ok(()), said), None, Some(Chunk::FinishStep.frame() + &finish.frame()))
+        }
+        Outcome::Told(Err(error)) | Outcome::Halted(Halt::Failed(error)) => {
+            tracing::warn!(request_id, cause = ?error, "chat.answer failed");
+            let frame = Chunk::error(&error).frame();
+            (Ending { state: "error", code: Some(error.code()) }, Some(error), Some(frame))
+        }
+        Outcome::Halted(Halt::Stopped) => (Ending::STOPPED, None, Some(Chunk::Abort.frame())),
+        Outcome::Halted(Halt::Over) => (Ending::LOST, None, None),
+    };
+    let tail = tail.map(|frames| writer.tail(frames + DONE));
+    if open.close_logged(ending, failure.as_ref(), tail.clone()).await {
+        // Its own client need not look it up.
+        tail.into_iter().for_each(|tail| writer.send(tail.frames));
+    }
+}

@@ -1,0 +1,72 @@
+//! A question that was asked before, by the same request: its answer is told again, and nobody is asked or paid.
+
+use serde_json::{Value, json};
+
+use super::said::Whole;
+use super::{Begun, in_progress};
+use crate::chat::out::Out;
+use crate::chat::request::Question;
+use crate::chat::store::log::Place;
+use crate::chat::store::twin::Twin;
+use crate::chat::ui_stream::{Chunk, TEXT, source_id};
+use crate::error::Result;
+
+/// An answer out of the history.
+pub struct Stored {
+    twin: Twin,
+    citations: Vec<Value>,
+}
+
+/// What a retry gets; or else, of an answer that came to nothing, whose place is to be taken.
+pub fn settled(twin: Option<Twin>, question: &Question) -> Result<Result<Option<Place>, Begun>> {
+    let Some(twin) = twin else { return Ok(Ok(None)) };
+    let nameless = question.asking.as_ref().is_some_and(|asking| asking.nameless);
+    match twin.state.as_str() {
+        // Who wants it in one piece waits for it.
+        "streaming" if twin.live && twin.logged && question.resumable != Some(false) => {
+            Ok(Err(Begun::Live(twin.place)))
+        }
+        "streaming" if twin.live => Err(in_progress()),
+        "complete" | "refused" if !nameless => Ok(Err(Begun::Stored(Box::new(Stored::new(twin))))),
+        _ => Ok(Ok(Some(twin.place))),
+    }
+}
+
+impl Stored {
+    fn new(twin: Twin) -> Stored {
+        let shown = |stored: &Value| {
+            let number = stored["n"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
+            let at = Chunk::place(number, &twin.text);
+            json!({ "n": number, "sourceId": source_id(number), "page": stored["page"], "quote": stored["quote"],
+                    "documentId": stored["documentId"], "filename": stored["filename"], "at": at })
+        };
+        let citations = twin.citations.as_array().map(|all| all.iter().map(shown).collect()).unwrap_or_default();
+        Stored { twin, citations }
+    }
+
+    pub async fn stream(self, request_id: String, out: Out) {
+        let Stored { twin, citations } = self;
+        let metadata = json!({ "requestId": request_id, "replayed": true });
+        out.send(Chunk::Start { message_id: twin.place.message, message_metadata: metadata }).await;
+        out.send(Chunk::StartStep).await;
+        out.send(Chunk::TextStart { id: TEXT }).await;
+        for delta in twin.text.split_inclusive("\n\n") {
+            out.send(Chunk::TextDelta { id: TEXT, delta }).await;
+        }
+        out.send(Chunk::TextEnd { id: TEXT }).await;
+        match twin.state.as_str() {
+            "refused" => out.send(Chunk::refusal()).await,
+            _ => out.send(Chunk::DataCitations { id: "citations", data: citations }).await,
+        }
+        out.send(Chunk::FinishStep).await;
+        let metadata = json!({ "usage": twin.usage, "replayed": true });
+        out.send(Chunk::Finish { finish_reason: "stop", message_metadata: metadata }).await;
+        out.done().await;
+    }
+
+    pub fn whole(self) -> Whole {
+        let Stored { twin, citations } = self;
+        let (message, refused) = (twin.place.message, twin.state == "refused");
+        Whole { message, text: twin.text, refused, citations, usage: twin.usage, reason: "stop" }
+    }
+}
