@@ -23,6 +23,7 @@ use docent_llm::{Limits, Transport};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use crate::dice::{Dice, mixed};
 use crate::usage::put_caps;
@@ -44,22 +45,22 @@ const MOON: &[u8] = b"The Moon orbits the Earth at a mean distance of 384400 kil
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_in_every_dialect_ends_as_it_must() {
-    let variable = |name| std::env::var(name).ok();
-    let seeds = variable("DOCENT_FAULTS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
-    let only = variable("DOCENT_FAULT");
+    let environment = Environment::process();
+    let seeds = environment.get("DOCENT_FAULTS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    let only = environment.get("DOCENT_FAULT");
     let faults: Vec<(usize, &Fault)> =
-        FAULTS.iter().enumerate().filter(|(_, fault)| only.as_deref().is_none_or(|only| only == fault.name)).collect();
+        FAULTS.iter().enumerate().filter(|(_, fault)| only.is_none_or(|only| only == fault.name)).collect();
     assert!(!faults.is_empty(), "no fault is called {only:?}");
 
     let (world, clients) = asking().await;
-    let report = Mutex::new(Report::new());
+    let (report, turn) = (Mutex::new(Report::new()), RwLock::new(()));
     let lanes = VENDORS.map(|vendor| {
-        let (world, clients, report, faults) = (&world, clients.clone(), &report, &faults);
+        let (world, clients, faults, shared) = (&world, clients.clone(), &faults, (&report, &turn));
         async move {
             let lane = Lane::new(vendor, clients, world.admin().await).await;
             for seed in 0..seeds {
                 for (place, fault) in faults {
-                    play(&lane, (*place, fault), seed, report).await;
+                    play(&lane, (*place, fault), seed, shared).await;
                 }
             }
         }
@@ -76,15 +77,27 @@ async fn every_fault_in_every_dialect_ends_as_it_must() {
     nothing_is_held(&world).await;
 }
 
-async fn play(lane: &Lane, (place, fault): (usize, &Fault), seed: u64, report: &Mutex<Report>) {
+/// Plays a run beside those of the other lanes. A time that was missed there is measured again alone, and counts then:
+/// seven runs at once on a busy machine may need longer than a limit by themselves.
+async fn play(lane: &Lane, (place, fault): (usize, &Fault), seed: u64, (report, turn): (&Mutex<Report>, &RwLock<()>)) {
     let vendor = lane.provider.vendor;
     let mut draft = Draft { vendor, dice: Dice::new(mixed(seed * 10_000 + (place * 10 + vendor as usize) as u64)) };
     let plan = (fault.plan)(&mut draft);
     let whole = plan.leaves.is_none() && draft.dice.below(WHOLE) == 0;
     // The model's name is the run's: nothing that one run leaves behind touches another, nor does a breaker.
     let name = format!("{}-{place}-{seed}", vendor.name());
-    lane.begin(&plan, &name, seed).await;
-    let outcome = run::run(lane, &plan, &name, whole).await;
+    let once = async |name: &str| {
+        lane.begin(&plan, name, seed).await;
+        run::run(lane, &plan, name, whole).await
+    };
+    let together = turn.read().await;
+    let mut outcome = once(&name).await;
+    drop(together);
+    if outcome.as_ref().is_err_and(|why| why.starts_with(run::LATE)) {
+        let _alone = turn.write().await;
+        report.lock().unwrap().again += 1;
+        outcome = once(&format!("{name}-again")).await;
+    }
     let run = format!("{vendor:?} seed {seed}, {}", if whole { "whole" } else { "streamed" });
     report.lock().unwrap().add(place, fault.name, &run, outcome);
 }

@@ -18,12 +18,20 @@ pub struct Report {
     began: Instant,
     lines: BTreeMap<usize, (&'static str, Line)>,
     cancelled: Vec<Duration>,
+    /// Runs that were late beside others and were played again alone.
+    pub again: usize,
     pub violations: Vec<String>,
 }
 
 impl Report {
     pub fn new() -> Report {
-        Report { began: Instant::now(), lines: BTreeMap::new(), cancelled: Vec::new(), violations: Vec::new() }
+        Report {
+            began: Instant::now(),
+            lines: BTreeMap::new(),
+            cancelled: Vec::new(),
+            again: 0,
+            violations: Vec::new(),
+        }
     }
 
     /// `place` is the fault's in the table.
@@ -63,8 +71,9 @@ impl Report {
         }
         let millis = |percent| self.cancelled(percent).unwrap_or_default().as_secs_f64() * 1000.0;
         say(&format!(
-            "{runs} runs in {:.0} s; {} violations; {} cancelled, p50 {:.1} ms, p99 {:.1} ms",
+            "{runs} runs in {:.0} s, {} of them again alone; {} violations; {} cancelled, p50 {:.1} ms, p99 {:.1} ms",
             self.began.elapsed().as_secs_f64(),
+            self.again,
             self.violations.len(),
             self.cancelled.len(),
             millis(50),

@@ -15,6 +15,8 @@ use crate::world::Reply;
 pub const QUESTION: &str = "At what mean distance does the Moon orbit?";
 /// What a run may take beyond its limit.
 pub const GRACE: Duration = Duration::from_secs(1);
+/// How a violation of time begins.
+pub const LATE: &str = "late: ";
 
 /// What a client saw.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ macro_rules! must {
 pub async fn run(lane: &Lane, plan: &Plan, name: &str, whole: bool) -> Result<Measured, String> {
     let (client, _) = lane.who(plan.place);
     let heard = tokio::time::timeout(plan.most + GRACE, ask(lane, plan, name, whole)).await;
-    let heard = heard.map_err(|_| format!("stuck: no end within {:?} and a second", plan.most))??;
+    let heard = heard.map_err(|_| format!("{LATE}no end within {:?} and a second", plan.most))??;
     if heard.end == End::Left {
         lane.stored(client, name).await?;
     }
@@ -151,7 +153,7 @@ fn known(said: &str) -> &'static str {
 async fn compare(lane: &Lane, plan: &Plan, name: &str, heard: &Heard) -> Result<(), String> {
     must!(heard.end == plan.end, "{:?} instead of {:?}", heard.end, plan.end);
     must!(heard.took >= plan.least, "after {:?}, before {:?}", heard.took, plan.least);
-    must!(heard.took <= plan.most.min(TOTAL) + GRACE, "after {:?}, limit {:?}", heard.took, plan.most);
+    must!(heard.took <= plan.most.min(TOTAL) + GRACE, "{LATE}after {:?}, limit {:?}", heard.took, plan.most);
 
     let (client, _) = lane.who(plan.place);
     let stored = client.get(&format!("/api/conversations/{name}")).await.json()["messages"][1].clone();

@@ -223,35 +223,8 @@ impl Vendor {
                 };
                 json!({ "code": "The request cannot be served", "error": said })
             }
-            Anthropic => {
-                let (kind, said) = match why {
-                    BadKey => ("authentication_error", words),
-                    Forbidden => ("permission_error", words),
-                    NoCredit => ("invalid_request_error", format!("{CANARY}: Your credit balance is too low.")),
-                    NoModel => ("not_found_error", words),
-                    BadRequest => ("invalid_request_error", words),
-                    TooLarge => ("request_too_large", words),
-                    RateLimited => ("rate_limit_error", words),
-                    Broken(500) => ("api_error", words),
-                    Broken(504) => ("timeout_error", words),
-                    Broken(_) => ("overloaded_error", words),
-                };
-                json!({ "type": "error", "error": { "type": kind, "message": said } })
-            }
-            Gemini => {
-                let (code, reason) = match why {
-                    BadKey => ("INVALID_ARGUMENT", "API_KEY_INVALID"),
-                    Forbidden => ("PERMISSION_DENIED", ""),
-                    NoCredit => ("PERMISSION_DENIED", "BILLING_DISABLED"),
-                    NoModel => ("NOT_FOUND", ""),
-                    BadRequest | TooLarge => ("INVALID_ARGUMENT", ""),
-                    RateLimited => ("RESOURCE_EXHAUSTED", ""),
-                    Broken(500) => ("INTERNAL", ""),
-                    Broken(504) => ("DEADLINE_EXCEEDED", ""),
-                    Broken(_) => ("UNAVAILABLE", ""),
-                };
-                json!({ "error": { "code": status, "message": words, "status": code, "details": [{ "reason": reason }] } })
-            }
+            Anthropic => of_anthropic(why),
+            Gemini => of_gemini(why, status),
             Ollama => json!({ "error": words }),
             Cohere => json!({ "id": "1", "message": words }),
         };
@@ -287,4 +260,37 @@ fn line(data: &Value) -> String {
 fn chunk(delta: &Value, finish: Value) -> String {
     event(&json!({ "id": "1", "object": "chat.completion.chunk", "usage": null,
         "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] }))
+}
+
+fn of_anthropic(why: Refusal) -> Value {
+    let words = format!("No, {CANARY}.");
+    let (kind, said) = match why {
+        BadKey => ("authentication_error", words),
+        Forbidden => ("permission_error", words),
+        NoCredit => ("invalid_request_error", format!("{CANARY}: Your credit balance is too low.")),
+        NoModel => ("not_found_error", words),
+        BadRequest => ("invalid_request_error", words),
+        TooLarge => ("request_too_large", words),
+        RateLimited => ("rate_limit_error", words),
+        Broken(500) => ("api_error", words),
+        Broken(504) => ("timeout_error", words),
+        Broken(_) => ("overloaded_error", words),
+    };
+    json!({ "type": "error", "error": { "type": kind, "message": said } })
+}
+
+fn of_gemini(why: Refusal, status: u16) -> Value {
+    let words = format!("No, {CANARY}.");
+    let (code, reason) = match why {
+        BadKey => ("INVALID_ARGUMENT", "API_KEY_INVALID"),
+        Forbidden => ("PERMISSION_DENIED", ""),
+        NoCredit => ("PERMISSION_DENIED", "BILLING_DISABLED"),
+        NoModel => ("NOT_FOUND", ""),
+        BadRequest | TooLarge => ("INVALID_ARGUMENT", ""),
+        RateLimited => ("RESOURCE_EXHAUSTED", ""),
+        Broken(500) => ("INTERNAL", ""),
+        Broken(504) => ("DEADLINE_EXCEEDED", ""),
+        Broken(_) => ("UNAVAILABLE", ""),
+    };
+    json!({ "error": { "code": status, "message": words, "status": code, "details": [{ "reason": reason }] } })
 }
