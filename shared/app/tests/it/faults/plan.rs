@@ -170,7 +170,7 @@ impl Draft {
         frames.extend(self.vendor.ending(stop, counts));
         let bytes = self.stream(&frames, true);
         let reason = match stop {
-            Stop::Stop => "stop",
+            Stop::Done => "stop",
             Stop::Length => "length",
             // Ollama knows no filter: whatever else it says is another reason.
             Stop::Filter if self.vendor == Vendor::Ollama => "other",
@@ -205,7 +205,7 @@ impl Draft {
         let faults = 1 + self.dice.below(RETRIES + 1);
         let mut plan = self.plan(Vec::new(), End::Error(code));
         if faults <= RETRIES {
-            plan = self.answers(Stop::Stop, 1);
+            plan = self.answers(Stop::Done, 1);
         }
         plan.acts.splice(0..0, vec![fault; faults]);
         Plan { asked: faults.min(RETRIES) + 1, ..plan }
@@ -250,7 +250,7 @@ impl Draft {
         let words = self.words(0);
         let mut frames = self.begun(&words);
         let first = self.vendor.opening().len();
-        frames.extend(self.vendor.ending(Stop::Stop, COUNTS));
+        frames.extend(self.vendor.ending(Stop::Done, COUNTS));
         let ends: Vec<usize> = frames
             .iter()
             .scan(0, |end, frame| {
@@ -272,7 +272,7 @@ impl Draft {
     pub fn unmarked(&mut self) -> Plan {
         let words = self.words(0);
         let mut frames = self.begun(&words);
-        let mut ending = self.vendor.ending(Stop::Stop, COUNTS);
+        let mut ending = self.vendor.ending(Stop::Done, COUNTS);
         match self.dice.below(3) {
             0 => ending.clear(),
             _ => drop(ending.remove(*self.dice.pick(self.vendor.markers()))),
@@ -314,7 +314,7 @@ impl Draft {
     /// Another provider answers in the place of one that cannot begin; only who answered is paid.
     pub fn falls_back(&mut self, first: Plan) -> Plan {
         let own = std::mem::replace(&mut self.vendor, Vendor::OpenAi);
-        let second = self.answers(Stop::Stop, 1);
+        let second = self.answers(Stop::Done, 1);
         self.vendor = own;
         Plan {
             acts: first.acts,

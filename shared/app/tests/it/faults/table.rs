@@ -17,7 +17,7 @@ const fn row(name: &'static str, plan: fn(&mut Draft) -> Plan) -> Fault {
 }
 
 pub const FAULTS: [Fault; 36] = [
-    row("none", |d| d.answers(Stop::Stop, 1)),
+    row("none", |d| d.answers(Stop::Done, 1)),
     // Refused: never asked again, and the key is marked where it is to blame.
     row("401-bad-key", |d| d.refused(BadKey, "provider_auth").key("bad")),
     row("403-forbidden", |d| d.refused(Forbidden, "provider_auth").key("restricted")),
@@ -148,7 +148,7 @@ fn invalid_utf8(d: &mut Draft) -> Plan {
     if d.vendor == Vendor::Ollama {
         return d.breaks_after(&words, (&bytes, Then::Close), "provider_protocol");
     }
-    bytes.extend_from_slice(d.vendor.ending(Stop::Stop, super::plan::COUNTS).concat().as_bytes());
+    bytes.extend_from_slice(d.vendor.ending(Stop::Done, super::plan::COUNTS).concat().as_bytes());
     let plan = d.breaks_after(&words, (&bytes, Then::Close), "");
     let text = Text::Is(words.concat() + "\u{fffd}");
     Plan { end: End::Finish("stop"), text, bill: Bill::Counted, ..plan }
@@ -186,7 +186,7 @@ fn odd_counts(d: &mut Draft) -> Plan {
         "0",
         "NaN",
     ]);
-    let plan = d.counts(Stop::Stop, 1, [odd, odd]);
+    let plan = d.counts(Stop::Done, 1, [odd, odd]);
     match odd {
         "NaN" | "1e400" => Plan { end: End::Error("provider_protocol"), bill: Bill::Both, ..plan },
         _ => plan.bill(Bill::Both),

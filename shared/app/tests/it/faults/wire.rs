@@ -19,7 +19,7 @@ pub enum Vendor {
 /// Why an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    Stop,
+    Done,
     Length,
     Filter,
 }
@@ -168,13 +168,13 @@ impl Vendor {
 
     fn reason(self, stop: Stop) -> &'static str {
         match (self, stop) {
-            (Anthropic, Stop::Stop) => "end_turn",
+            (Anthropic, Stop::Done) => "end_turn",
             (Anthropic, Stop::Length) => "max_tokens",
             (Anthropic, Stop::Filter) => "refusal",
-            (Gemini, Stop::Stop) => "STOP",
+            (Gemini, Stop::Done) => "STOP",
             (Gemini, Stop::Length) => "MAX_TOKENS",
             (Gemini, Stop::Filter) => "SAFETY",
-            (_, Stop::Stop) => "stop",
+            (_, Stop::Done) => "stop",
             (_, Stop::Length) => "length",
             (_, Stop::Filter) => "content_filter",
         }
