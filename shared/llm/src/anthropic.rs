@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::count::Count;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, versioned};
 use crate::turns::alternating;
@@ -201,20 +202,18 @@ struct Closed {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Counts {
-    input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
+    input_tokens: Count,
+    cache_creation_input_tokens: Count,
+    cache_read_input_tokens: Count,
+    output_tokens: Count,
 }
 
 impl Counts {
     /// Others count what comes from a cache as input too.
     fn usage(&self) -> Usage {
         let input = [self.input_tokens, self.cache_creation_input_tokens, self.cache_read_input_tokens];
-        Usage {
-            input_tokens: input.into_iter().flatten().fold(0, u64::saturating_add),
-            output_tokens: self.output_tokens.unwrap_or_default(),
-        }
+        Usage { input_tokens: input.into_iter().map(Count::or_zero).sum(), output_tokens: self.output_tokens.or_zero() }
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::count::Count;
 use crate::dialect::{Call, join, without};
 use crate::embed::{EmbedLimits, Pace};
 use crate::{ChatRequest, EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, InputType, openai};
@@ -38,8 +39,7 @@ pub(crate) fn embed(endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<C
 pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
     let reply: Reply = parse(body)?;
     let billed = reply.meta.and_then(|meta| meta.billed_units);
-    // Counts are decimal numbers here.
-    let tokens = billed.and_then(|units| units.input_tokens).map_or(0, |tokens| tokens as u64);
+    let tokens = billed.map_or(0, |units| units.input_tokens.or_zero());
     Ok(Embeddings { vectors: reply.embeddings.float, input_tokens: tokens })
 }
 
@@ -98,7 +98,8 @@ struct Meta {
 
 #[derive(Deserialize)]
 struct Billed {
-    input_tokens: Option<f64>,
+    #[serde(default)]
+    input_tokens: Count,
 }
 
 #[derive(Deserialize)]

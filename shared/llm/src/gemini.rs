@@ -6,6 +6,7 @@ mod errors;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::count::Count;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, versioned, without};
 use crate::turns::alternating;
@@ -217,18 +218,18 @@ struct Feedback {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Counts {
-    prompt_token_count: u64,
-    tool_use_prompt_token_count: u64,
-    candidates_token_count: u64,
-    thoughts_token_count: u64,
+    prompt_token_count: Count,
+    tool_use_prompt_token_count: Count,
+    candidates_token_count: Count,
+    thoughts_token_count: Count,
 }
 
 impl Counts {
     /// Thoughts are billed as output.
     fn usage(&self) -> Usage {
         Usage {
-            input_tokens: self.prompt_token_count.saturating_add(self.tool_use_prompt_token_count),
-            output_tokens: self.candidates_token_count.saturating_add(self.thoughts_token_count),
+            input_tokens: self.prompt_token_count.or_zero() + self.tool_use_prompt_token_count.or_zero(),
+            output_tokens: self.candidates_token_count.or_zero() + self.thoughts_token_count.or_zero(),
         }
     }
 }

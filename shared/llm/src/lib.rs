@@ -8,6 +8,7 @@ pub mod address;
 mod anthropic;
 mod breaker;
 mod cohere;
+mod count;
 mod decode;
 mod dialect;
 mod embed;

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::count::Count;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, join, without};
 use crate::embed::{EmbedLimits, estimate_tokens};
@@ -62,7 +63,7 @@ pub(crate) fn embed(endpoint: &Endpoint, request: &EmbedRequest<'_>) -> Result<C
 
 pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
     let reply: EmbedReply = parse(body)?;
-    Ok(Embeddings { vectors: reply.embeddings, input_tokens: reply.prompt_eval_count })
+    Ok(Embeddings { vectors: reply.embeddings, input_tokens: reply.prompt_eval_count.or_zero() })
 }
 
 pub(crate) fn list(endpoint: &Endpoint) -> Result<Call, Error> {
@@ -100,7 +101,7 @@ impl FrameDecoder for Answer {
             events.push(Event::Delta(text));
         }
         if line.done {
-            let (input_tokens, output_tokens) = (line.prompt_eval_count, line.eval_count);
+            let (input_tokens, output_tokens) = (line.prompt_eval_count.or_zero(), line.eval_count.or_zero());
             events.push(Event::Usage(Usage { input_tokens, output_tokens }));
             events.push(Event::Finish(match line.done_reason.as_deref() {
                 Some("stop") | None => StopReason::Stop,
@@ -150,9 +151,9 @@ struct Line {
     done_reason: Option<String>,
     /// Missing when the whole prompt came from the cache.
     #[serde(default)]
-    prompt_eval_count: u64,
+    prompt_eval_count: Count,
     #[serde(default)]
-    eval_count: u64,
+    eval_count: Count,
     error: Option<serde::de::IgnoredAny>,
 }
 
@@ -166,7 +167,7 @@ struct Said {
 struct EmbedReply {
     embeddings: Vec<Vec<f32>>,
     #[serde(default)]
-    prompt_eval_count: u64,
+    prompt_eval_count: Count,
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::count::Count;
 use crate::decode::{AnswerDecoder, FrameDecoder, Framing};
 use crate::dialect::{Call, versioned};
 use crate::embed::EmbedLimits;
@@ -74,7 +75,7 @@ pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
     }
     let vectors = data.into_iter().map(|item| item.embedding.into_numbers()).collect::<Result<_, _>>()?;
     // Voyage and Jina give the sum alone.
-    let tokens = reply.usage.map_or(0, |usage| usage.prompt_tokens.or(usage.total_tokens).unwrap_or_default());
+    let tokens = reply.usage.map_or(0, |usage| usage.prompt_tokens.or(usage.total_tokens).or_zero());
     Ok(Embeddings { vectors, input_tokens: tokens })
 }
 
@@ -123,7 +124,7 @@ impl FrameDecoder for Answer {
             }
         }
         if let Some(usage) = chunk.usage {
-            let (input_tokens, output_tokens) = (usage.prompt_tokens, usage.completion_tokens);
+            let (input_tokens, output_tokens) = (usage.prompt_tokens.or_zero(), usage.completion_tokens.or_zero());
             events.push(Event::Usage(Usage { input_tokens, output_tokens }));
         }
         Ok(())
@@ -199,9 +200,9 @@ struct Delta {
 #[derive(Deserialize)]
 struct Counts {
     #[serde(default)]
-    prompt_tokens: u64,
+    prompt_tokens: Count,
     #[serde(default)]
-    completion_tokens: u64,
+    completion_tokens: Count,
 }
 
 #[derive(Deserialize)]
@@ -212,8 +213,10 @@ struct EmbedReply {
 
 #[derive(Deserialize)]
 struct EmbedCounts {
-    prompt_tokens: Option<u64>,
-    total_tokens: Option<u64>,
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    total_tokens: Count,
 }
 
 #[derive(Deserialize)]

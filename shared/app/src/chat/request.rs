@@ -3,6 +3,7 @@
 
 use docent_llm::Turn;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -81,7 +82,7 @@ struct Message {
     #[serde(default)]
     parts: Vec<Part>,
     /// The older shape: text without parts.
-    content: Option<String>,
+    content: Option<Carried>,
 }
 
 /// Parts of other kinds (tools, reasoning, steps, data) are skipped: a client may carry what it likes.
@@ -89,8 +90,30 @@ struct Message {
 struct Part {
     #[serde(rename = "type")]
     kind: String,
-    text: Option<String>,
-    url: Option<String>,
+    text: Option<Carried>,
+    url: Option<Carried>,
+}
+
+/// Text where a kind that we know has text; in other kinds, and in other people's turns, the field may be anything.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Carried {
+    Text(String),
+    Other(IgnoredAny),
+}
+
+impl Carried {
+    fn text(self) -> Option<String> {
+        match self {
+            Carried::Text(text) => Some(text),
+            Carried::Other(_) => None,
+        }
+    }
+
+    /// A file in the address itself (RFC 2397); the scheme's case means nothing (RFC 3986 §3.1).
+    fn is_data(&self) -> bool {
+        matches!(self, Carried::Text(url) if url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")))
+    }
 }
 
 impl Body {
@@ -144,18 +167,14 @@ fn hash(parts: &[&str]) -> [u8; 32] {
 
 impl Message {
     fn text(self) -> Result<String> {
-        if self
-            .parts
-            .iter()
-            .any(|part| part.kind == "file" && part.url.as_deref().is_some_and(|url| url.starts_with("data:")))
-        {
+        if self.parts.iter().any(|part| part.kind == "file" && part.url.as_ref().is_some_and(Carried::is_data)) {
             return Err(Error::new(Kind::PayloadTooLarge, "Files cannot be sent inside a chat message.")
                 .hint("Upload the file with POST /api/upload and ask about it."));
         }
-        let texts = self.parts.into_iter().filter(|part| part.kind == "text").filter_map(|part| part.text);
+        let texts = self.parts.into_iter().filter(|part| part.kind == "text").filter_map(|part| part.text?.text());
         let mut text = texts.collect::<Vec<_>>().join("\n");
         if text.is_empty() {
-            text = self.content.unwrap_or_default();
+            text = self.content.and_then(Carried::text).unwrap_or_default();
         }
         checked(text)
     }

@@ -217,7 +217,9 @@ impl Used {
     /// has worked, and says no more.
     pub fn failed(error: &Error, sent: usize) -> Used {
         match error.code() {
-            "provider_timeout" | "upstream_truncated" | "provider_protocol" => Used::counted(0, 0, sent, 0),
+            "provider_timeout" | "upstream_truncated" | "provider_protocol" | "deadline" => {
+                Used::counted(0, 0, sent, 0)
+            }
             _ => Used::default(),
         }
     }

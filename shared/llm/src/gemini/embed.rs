@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Model, parse, signed};
+use crate::count::Count;
 use crate::dialect::Call;
 use crate::embed::{EmbedLimits, Pace};
 use crate::{EmbedRequest, Embeddings, Endpoint, Error, InputType};
@@ -38,7 +39,7 @@ pub(crate) fn embeddings(body: &[u8]) -> Result<Embeddings, Error> {
     let reply: Reply = parse(body)?;
     Ok(Embeddings {
         vectors: reply.embeddings.into_iter().map(|vector| vector.values).collect(),
-        input_tokens: reply.usage_metadata.map_or(0, |counts| counts.prompt_token_count),
+        input_tokens: reply.usage_metadata.map_or(0, |counts| counts.prompt_token_count.or_zero()),
     })
 }
 
@@ -82,5 +83,5 @@ struct Numbers {
 #[serde(rename_all = "camelCase")]
 struct Counts {
     #[serde(default)]
-    prompt_token_count: u64,
+    prompt_token_count: Count,
 }

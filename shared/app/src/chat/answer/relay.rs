@@ -1,11 +1,15 @@
 //! A model's answer, passed on as it comes; and another model's, when the first cannot begin.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use docent_llm::{ChatRequest, ChatStream, Endpoint, Event};
 use futures_util::StreamExt;
+use tokio::time::sleep_until;
 
 use super::answerer::{Answerer, How};
 use super::said::{Said, finish_reason};
-use super::{Ask, MOST_ANSWER_TOKENS};
+use super::{Ask, MOST_ANSWER_TOKENS, deadline};
 use crate::chat::filter::{Allowed, Filter};
 use crate::chat::out::Out;
 use crate::chat::prompt;
@@ -14,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// A model that does not stop is stopped here: the text is stored, and read again with every later question.
 const LONGEST_ANSWER: usize = 256 * 1024;
+/// So long before an answer's time is over it hears no more, and what its filter holds back is shown and stored.
+const LAST_WORDS: Duration = Duration::from_millis(20);
 
 impl Ask {
     /// Asks one after the other until one begins. Once a word was said, nobody is asked in his place: two halves of two
@@ -54,29 +60,32 @@ impl Ask {
     async fn relay(&self, mut events: Box<ChatStream>, out: &Out, said: &mut Said) -> Result<()> {
         out.send(Chunk::TextStart { id: TEXT }).await;
         let mut filter = Filter::new(self.allowed());
-        let mut failure = None;
-        while let Some(event) = events.next().await {
+        let mut over = pin!(sleep_until(self.until.checked_sub(LAST_WORDS).unwrap_or(self.until)));
+        let failure = loop {
+            let event = tokio::select! {
+                biased;
+                event = events.next() => event,
+                () = &mut over => break Some(deadline()),
+            };
             match event {
-                Ok(Event::Delta(delta)) if said.heard + delta.len() > LONGEST_ANSWER => {
+                None => break None,
+                Some(Ok(Event::Delta(delta))) if said.heard + delta.len() > LONGEST_ANSWER => {
                     said.reason = "length";
-                    break;
+                    break None;
                 }
-                Ok(Event::Delta(delta)) => {
+                Some(Ok(Event::Delta(delta))) => {
                     said.heard += delta.len();
                     show(out, said, &filter.push(&delta)).await;
                 }
-                Ok(Event::Usage(usage)) => said.usage = usage,
-                Ok(Event::Finish(reason)) => said.reason = finish_reason(reason),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+                Some(Ok(Event::Usage(usage))) => said.usage = usage,
+                Some(Ok(Event::Finish(reason))) => said.reason = finish_reason(reason),
+                Some(Err(error)) => break Some(error.into()),
             }
-        }
+        };
         show(out, said, &filter.finish()).await;
         said.taken.markup = filter.removed();
         if let Some(error) = failure {
-            return Err(error.into());
+            return Err(error);
         }
         out.send(Chunk::TextEnd { id: TEXT }).await;
         Ok(())
