@@ -1,0 +1,85 @@
+// The AI SDK's chat when somebody leaves, stops, or comes back.
+import assert from "node:assert/strict";
+import { SLOW } from "../provider.mjs";
+import { answered, ask, textOf, withChat } from "./expect.mjs";
+import { until } from "./world.mjs";
+
+const RESUMABLE = { resumable: true };
+const began = (state) => state.messages.length > 1 && /word3/.test(textOf(state));
+const TERMINAL = ["complete", "error", "stopped", "interrupted", "aborted"];
+
+export const resumes = [
+  { name: "stop: the client is ready, keeps the words, and the provider is let go", on: ["real"], run: withChat({ bot: "long" }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    const state = await chat.stop();
+    assert.equal(state.status, "ready");
+    assert.ok(began(state));
+    assert.equal(state.endings.at(-1).isAbort, true);
+    await until(async () => (await world.asked("long", client.name)).left > 0, () => "the provider was let go");
+  }) },
+  { name: "stop: what was said is stored, with an end", on: ["real"], run: withChat({ bot: "long" }, async (chat, world) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    const shown = textOf(await chat.stop());
+    const stored = (await world.stored(chat.id)).at(-1);
+    assert.ok(TERMINAL.includes(stored.state), stored.state);
+    assert.ok(stored.text.startsWith(shown), `${stored.text} begins with ${shown}`);
+  }) },
+  { name: "resume: nothing is live, and no message appears", on: ["real"], run: withChat({ body: RESUMABLE, resume: true }, async (chat) => {
+    const state = await chat.resume();
+    assert.deepEqual([state.status, state.error ?? null, state.messages], ["ready", null, []]);
+  }) },
+  { name: "resume: an answer that has ended is not told again", on: ["real"], run: withChat({ bot: "plain", body: RESUMABLE }, async (chat, world, client) => {
+    answered(await chat.send(ask()));
+    await withChat({ id: chat.id }, async (later) => assert.deepEqual((await later.resume()).messages, []))(client, world);
+  }) },
+  { name: "resume: a second page sees the same words while they come", on: ["real"], run: withChat({ bot: "slow", body: RESUMABLE }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await withChat({ id: chat.id, resume: true }, async (second) => {
+      const state = await second.until(({ status, messages }) => status === "ready" && messages.length > 0, "the second page had the answer");
+      assert.equal(textOf(answered(state)), SLOW);
+    })(client, world);
+    assert.equal(textOf(answered(await chat.until(({ status }) => status === "ready", "the first page had it, too"))), SLOW);
+  }) },
+  { name: "resume: the page that asked was left, and its successor has every word once", on: ["real"], run: withChat({ bot: "slow", body: RESUMABLE }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await chat.stop();
+    await withChat({ id: chat.id }, async (second) => assert.equal(textOf(answered(await second.resume())), SLOW))(client, world);
+    assert.deepEqual((await world.stored(chat.id)).map(({ state, text }) => [state, text.slice(0, 5)]), [["complete", ask().text.slice(0, 5)], ["complete", "word0"]]);
+  }) },
+  { name: "resume: the same chat goes on where it was left", on: ["real"], run: withChat({ bot: "slow", body: RESUMABLE }, async (chat) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await chat.stop();
+    const state = await chat.resume();
+    assert.equal(textOf(answered(state)), SLOW);
+    assert.equal(state.messages.length, 2);
+  }) },
+  { name: "stop by the server: the client is ready, with the words", on: ["real"], run: withChat({ bot: "long", body: RESUMABLE }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await world.stopAnswer(chat.id);
+    const state = await chat.until(({ status }) => status !== "streaming", "the answer stopped");
+    assert.deepEqual([state.status, state.error ?? null], ["ready", null]);
+    assert.ok(began(state));
+    const stored = (await world.stored(chat.id)).at(-1);
+    assert.ok(TERMINAL.includes(stored.state) && stored.state !== "complete", stored.state);
+    await until(async () => (await world.asked("long", client.name)).left > 0, () => "the provider was let go");
+  }) },
+  { name: "stop by the server: nothing is live, and nothing happens", on: ["real"], run: withChat({ bot: "plain", body: RESUMABLE }, async (chat, world) => {
+    answered(await chat.send(ask()));
+    await world.stopAnswer(chat.id);
+    assert.equal((await world.stored(chat.id)).at(-1).state, "complete");
+  }) },
+  { name: "regenerate: a resumable answer, and the new one is resumed", on: ["real"], run: withChat({ bot: "slow", body: RESUMABLE }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(({ status }) => status === "ready", "the first answer had come");
+    const again = chat.regenerate();
+    await chat.until((state) => state.status === "streaming" && began(state), "the second came");
+    await withChat({ id: chat.id }, async (second) => assert.equal(textOf(answered(await second.resume())), SLOW))(client, world);
+    answered(await again);
+  }) },
+];

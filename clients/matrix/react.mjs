@@ -1,0 +1,58 @@
+// `useChat` in a real browser: the page is built with esbuild and served from Docent's own origin, and what React has
+// put on the screen is what a case reads.
+import { build } from "esbuild";
+import { settled, until } from "./world.mjs";
+
+const ENTRY = new URL("page.mjs", import.meta.url).pathname;
+
+/** Pages to be used one after the other, each with connections of its own: a browser opens six to a host, and streams hold them. */
+export async function pages(browser, docent) {
+  const options = { bundle: true, minify: true, write: false, format: "iife", define: { "process.env.NODE_ENV": '"production"' }, logLevel: "error" };
+  const built = await build({ entryPoints: [ENTRY], ...options });
+  const html = `<!doctype html><meta charset="utf-8"><title>matrix</title><body><script>${built.outputFiles[0].text.replaceAll("</script", "<\\/script")}</script>`;
+  const free = [];
+  return {
+    take: async () => free.pop() ?? start(browser, docent, html),
+    give: (page) => free.push(page),
+  };
+}
+
+async function start(browser, docent, html) {
+  const page = await (await browser.newContext()).newPage();
+  const wrongs = [];
+  page.on("pageerror", (error) => wrongs.push(error.message));
+  await page.route("**/matrix.html", (route) => route.fulfill({ contentType: "text/html", body: html }));
+  await page.goto(`${docent.url}/matrix.html`);
+  return { page, wrongs };
+}
+
+export function reactClient(name, major, pool, docent) {
+  async function open(options) {
+    const taken = await pool.take();
+    const { page, wrongs } = taken;
+    const id = options.id ?? crypto.randomUUID();
+    await page.evaluate(([major, options]) => show(major, options), [major, { token: docent.token, ...options, id }]);
+    // React draws in a task of its own, which two turns of the loop let pass.
+    const turn = () => new Promise((resolve) => setTimeout(() => setTimeout(() => resolve(document.querySelector("#state")?.textContent ?? null))));
+    const read = async () => JSON.parse(await page.evaluate(turn)) ?? { status: "submitted", messages: [] };
+    const call = (verb, message) => page.evaluate(async ([verb, message]) => void (await window.chat[verb](message)), [verb, message]);
+    const finished = (verb, message) => call(verb, message).then(() => settled(read));
+    await until(() => page.evaluate(() => !!window.chat), () => "the page was drawn");
+    return {
+      id,
+      state: () => settled(read),
+      send: (message) => finished("sendMessage", message),
+      begin: (message) => page.evaluate((message) => void window.chat.sendMessage(message), message),
+      regenerate: () => finished("regenerate"),
+      stop: () => finished("stop"),
+      resume: () => finished("resumeStream"),
+      until: (look, what) => until(async () => { const state = await read(); return look(state) && state; }, () => what),
+      async close() {
+        await page.evaluate(() => leave());
+        if (wrongs.length > 0) throw new Error(`script errors: ${wrongs.splice(0).join("; ")}`);
+        pool.give(taken);
+      },
+    };
+  }
+  return { name, open };
+}
