@@ -7,6 +7,7 @@ import * as ai7 from "ai7";
 import { launch } from "./browser.mjs";
 import { CASES } from "./matrix/chat.mjs";
 import * as compatible from "./matrix/compatible.mjs";
+import * as json from "./matrix/json.mjs";
 import { nodeClient } from "./matrix/node.mjs";
 import * as openai from "./matrix/openai.mjs";
 import * as python from "./matrix/python.mjs";
@@ -49,7 +50,7 @@ for (const [name, make] of Object.entries(CHATS)) {
   });
 }
 
-for (const { CLIENT, CASES, tools } of isMock ? [] : [openai, compatible]) {
+for (const { CLIENT, CASES, tools } of isMock ? [] : [openai, compatible, json]) {
   describe(CLIENT, { concurrency: AT_ONCE }, () => {
     after(() => docent.sweep());
     for (const { name, run } of CASES) counted(CLIENT, name, () => run(tools(docent)));

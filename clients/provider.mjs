@@ -5,11 +5,11 @@ import { createServer } from "node:http";
 /** What `plain` says, in several deltas. Passage 1 must say it, too, or the citations are dropped. */
 export const ANSWER = "The lantern room is inspected every fourteen days [1]. The keeper on duty signs the log of the inspection [1].";
 /** What `slow` says, a word at a time; `long` says it ten times. */
-export const SLOW = Array.from({ length: 24 }, (_, at) => `word${at}`).join(" ");
+export const SLOW = Array.from({ length: 40 }, (_, at) => `word${at}`).join(" ");
 /** What comes before a fault in the middle of an answer. */
 export const BEGUN = "The lantern room is ";
 
-const SLOW_MS = 60;
+const SLOW_MS = 75;
 const STOP = chunk({}, "stop") + "data: [DONE]\n\n";
 const FAULT = { message: "The server had an error: sk-provider-secret.", type: "server_error", code: "server_error" };
 

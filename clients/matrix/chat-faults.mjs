@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { BEGUN } from "../provider.mjs";
 import { answered, ask, failed, refused, textOf, withChat } from "./expect.mjs";
 
-const NOBODY = "00000000-0000-7000-8000-000000000000";
+export const NOBODY = "00000000-0000-7000-8000-000000000000";
 const FILE = { type: "file", mediaType: "text/plain", filename: "notes.txt", url: "data:text/plain;base64,bm90ZXM=" };
 
 /** What a provider answers instead of a stream, and the code that the client reads. */

@@ -6,6 +6,7 @@ import { EXPECTED, QUESTION } from "../fixtures.mjs";
 import { ANSWER, BEGUN } from "../provider.mjs";
 import { BROKEN } from "./chat-faults.mjs";
 import { WHOLE, statuses, told } from "./openai.mjs";
+import { until } from "./world.mjs";
 
 export const CLIENT = "@ai-sdk/openai-compatible";
 const NOBODY = "nobody";
@@ -29,6 +30,13 @@ export const CASES = [
     assert.equal(typeof usage.totalTokens, "number");
   } },
   { name: "streamText: the end is length", run: async ({ stream, bot }) => assert.equal((await stream(await bot("length"))).reason, "length") },
+  { name: "streamText: who leaves lets the provider go", async run({ model, bot, asked }) {
+    const leave = new AbortController();
+    let text = "";
+    const { textStream } = streamText({ model: model(await bot("long")), prompt: QUESTION, abortSignal: leave.signal, maxRetries: 0, onError() {} });
+    for await (const delta of textStream) if (/word3/.test((text += delta))) leave.abort();
+    await until(async () => (await asked("long")).left > 0, () => "the provider was let go");
+  } },
   { name: "400: no question", run: ({ generate }) => rejects(generate("default", { messages: [{ role: "assistant", content: "x" }] }), 400, "invalid_request") },
   { name: "401: a wrong token", run: ({ generate }) => rejects(generate("default", {}, "docent_sk_wrong"), 401, "unauthorized") },
   { name: "403: a token that may not chat", async run({ generate, world }) {
@@ -68,7 +76,7 @@ export function tools(world) {
     }
     return told;
   };
-  return { world, generate, stream, bot: (behaviour) => world.bot(behaviour, CLIENT) };
+  return { world, model, generate, stream, bot: (behaviour) => world.bot(behaviour, CLIENT), asked: (behaviour) => world.asked(behaviour, CLIENT) };
 }
 
 async function rejects(asked, status, code) {
