@@ -29,6 +29,7 @@ before(async () => {
 });
 after(async () => {
   await browser?.close();
+  pool?.close();
   await docent?.close();
 });
 

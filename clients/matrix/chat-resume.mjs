@@ -1,7 +1,7 @@
 // The AI SDK's chat when somebody leaves, stops, or comes back.
 import assert from "node:assert/strict";
 import { SLOW } from "../provider.mjs";
-import { answered, ask, textOf, withChat } from "./expect.mjs";
+import { answered, ask, failed, textOf, withChat } from "./expect.mjs";
 import { until } from "./world.mjs";
 
 const RESUMABLE = { resumable: true };
@@ -25,6 +25,25 @@ export const resumes = [
     const stored = (await world.stored(chat.id)).at(-1);
     assert.ok(TERMINAL.includes(stored.state), stored.state);
     assert.ok(stored.text.startsWith(shown), `${stored.text} begins with ${shown}`);
+  }) },
+  { name: "the network breaks: an error, with the words, and an end in the history", on: ["real"], run: withChat({ bot: "long" }, async (chat, world, client) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await chat.disconnect();
+    const state = await chat.until(({ status, endings }) => status !== "streaming" && endings.length > 0, "the client noticed");
+    failed(state, /./, textOf(state));
+    assert.ok(began(state));
+    assert.equal(state.endings[0].isDisconnect, client.knowsDisconnects);
+    assert.ok(TERMINAL.includes((await world.stored(chat.id)).at(-1).state));
+  }) },
+  { name: "the network breaks: the same chat resumes, with every word once", on: ["real"], run: withChat({ bot: "slow", body: RESUMABLE }, async (chat) => {
+    await chat.begin(ask());
+    await chat.until(began, "words came");
+    await chat.disconnect();
+    await chat.until(({ status }) => status === "error", "the client noticed");
+    const state = await chat.resume();
+    assert.equal(textOf(answered(state)), SLOW);
+    assert.equal(state.messages.length, 2);
   }) },
   { name: "resume: nothing is live, and no message appears", on: ["real"], run: withChat({ body: RESUMABLE, resume: true }, async (chat) => {
     const state = await chat.resume();

@@ -1,5 +1,6 @@
 // The AI SDK's own chat in Node, with plain arrays for state where a page has React's.
 import { settings } from "./settings.mjs";
+import { wireTo } from "./wire.mjs";
 import { until } from "./world.mjs";
 
 export function nodeClient(name, sdk, docent) {
@@ -10,7 +11,8 @@ export function nodeClient(name, sdk, docent) {
   }
   async function open(options) {
     const endings = [];
-    const chat = new Chat(settings(sdk, { url: docent.url, token: docent.token, ...options }, (ending) => endings.push(ending)));
+    const wire = await wireTo(docent.url);
+    const chat = new Chat(settings(sdk, { url: wire.url, token: docent.token, ...options }, (ending) => endings.push(ending)));
     const state = async () => structuredClone({ status: chat.status, error: chat.error && { name: chat.error.name, message: chat.error.message }, messages: chat.messages, endings });
     if (options.resume) chat.resumeStream();
     return {
@@ -22,10 +24,12 @@ export function nodeClient(name, sdk, docent) {
       stop: () => chat.stop().then(state),
       resume: () => chat.resumeStream().then(state),
       until: (look, what) => until(async () => look(await state()) && state(), () => what),
-      close: async () => {},
+      disconnect: async () => wire.tear(),
+      close: async () => wire.close(),
     };
   }
-  return { name, open };
+  // Node says "terminated" where browsers say "network error", and the SDK goes by the words.
+  return { name, open, knowsDisconnects: false };
 }
 
 function plainState() {

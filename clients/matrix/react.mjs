@@ -1,6 +1,7 @@
-// `useChat` in a real browser: the page is built with esbuild and served from Docent's own origin, and what React has
-// put on the screen is what a case reads.
+// `useChat` in a real browser: the page is built with esbuild and served from the origin of the chat, as a site's is,
+// and what React has put on the screen is what a case reads.
 import { build } from "esbuild";
+import { wireTo } from "./wire.mjs";
 import { settled, until } from "./world.mjs";
 
 const ENTRY = new URL("page.mjs", import.meta.url).pathname;
@@ -10,10 +11,16 @@ export async function pages(browser, docent) {
   const options = { bundle: true, minify: true, write: false, format: "iife", define: { "process.env.NODE_ENV": '"production"' }, logLevel: "error" };
   const built = await build({ entryPoints: [ENTRY], ...options });
   const html = `<!doctype html><meta charset="utf-8"><title>matrix</title><body><script>${built.outputFiles[0].text.replaceAll("</script", "<\\/script")}</script>`;
-  const free = [];
+  const [free, wires] = [[], []];
   return {
-    take: async () => free.pop() ?? start(browser, docent, html),
+    async take() {
+      if (free.length > 0) return free.pop();
+      const page = await start(browser, docent, html);
+      wires.push(page.wire);
+      return page;
+    },
     give: (page) => free.push(page),
+    close: () => wires.forEach((wire) => wire.close()),
   };
 }
 
@@ -22,14 +29,15 @@ async function start(browser, docent, html) {
   const wrongs = [];
   page.on("pageerror", (error) => wrongs.push(error.message));
   await page.route("**/matrix.html", (route) => route.fulfill({ contentType: "text/html", body: html }));
-  await page.goto(`${docent.url}/matrix.html`);
-  return { page, wrongs };
+  const wire = await wireTo(docent.url);
+  await page.goto(`${wire.url}/matrix.html`);
+  return { page, wrongs, wire };
 }
 
 export function reactClient(name, major, pool, docent) {
   async function open(options) {
     const taken = await pool.take();
-    const { page, wrongs } = taken;
+    const { page, wrongs, wire } = taken;
     const id = options.id ?? crypto.randomUUID();
     await page.evaluate(([major, options]) => show(major, options), [major, { token: docent.token, ...options, id }]);
     // React draws in a task of its own, which two turns of the loop let pass.
@@ -47,6 +55,7 @@ export function reactClient(name, major, pool, docent) {
       stop: () => finished("stop"),
       resume: () => finished("resumeStream"),
       until: (look, what) => until(async () => { const state = await read(); return look(state) && state; }, () => what),
+      disconnect: async () => wire.tear(),
       async close() {
         await page.evaluate(() => leave());
         if (wrongs.length > 0) throw new Error(`script errors: ${wrongs.splice(0).join("; ")}`);
@@ -54,5 +63,5 @@ export function reactClient(name, major, pool, docent) {
       },
     };
   }
-  return { name, open };
+  return { name, open, knowsDisconnects: true };
 }
