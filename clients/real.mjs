@@ -31,7 +31,8 @@ try {
   provider.stop();
   system.kill("SIGTERM");
   await new Promise((resolve) => (system.exitCode === null ? system.on("exit", resolve) : resolve()));
-  await rm(data, { recursive: true, force: true });
+  // Postgres may still be writing its last words.
+  await rm(data, { recursive: true, force: true, maxRetries: 10 });
 }
 process.exit(code);
 

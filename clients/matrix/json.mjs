@@ -29,6 +29,13 @@ export const CASES = [
     assert.equal((await ask({ id, bot: model })).text, "You have asked 1 times.");
     assert.equal((await ask({ id, bot: model })).text, "You have asked 2 times.");
   } },
+  { name: "a request that is sent again is answered once", async run({ ask, bot, asked }) {
+    const wanted = { id: randomUUID(), message: randomUUID(), bot: await bot("count") };
+    const before = (await asked("count")).times;
+    const [first, again] = [await ask(wanted), await ask(wanted)];
+    assert.deepEqual([again.messageId, again.text], [first.messageId, first.text]);
+    assert.equal((await asked("count")).times, before + 1);
+  } },
   { name: "the end is length", run: async ({ ask, bot }) => assert.equal((await ask({ bot: await bot("length") })).finishReason, "length") },
   { name: "the end is content-filter", run: async ({ ask, bot }) => assert.equal((await ask({ bot: await bot("filtered") })).finishReason, "content-filter") },
   { name: "400: a bot's id that is none", run: ({ refuses }) => refuses({ bot: "nobody" }, 400, "invalid_request") },
@@ -51,8 +58,8 @@ export const CASES = [
 ];
 
 export function tools(world) {
-  const post = ({ id = randomUUID(), bot, question = QUESTION, token = world.token }) => {
-    const message = { role: "user", parts: [{ type: "text", text: question }] };
+  const post = ({ id = randomUUID(), message: messageId, bot, question = QUESTION, token = world.token }) => {
+    const message = { id: messageId, role: "user", parts: [{ type: "text", text: question }] };
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     return fetch(`${world.url}/api/chat`, { method: "POST", headers, body: JSON.stringify({ id, bot, message, stream: false }) });
   };
@@ -69,5 +76,5 @@ export function tools(world) {
     assert.equal(response.headers.get("content-type"), "application/problem+json");
     assert.ok(problem.hint && problem.requestId === response.headers.get("x-request-id"));
   };
-  return { world, ask, refuses, bot: (behaviour) => world.bot(behaviour, CLIENT) };
+  return { world, ask, refuses, bot: (behaviour) => world.bot(behaviour, CLIENT), asked: (behaviour) => world.asked(behaviour, CLIENT) };
 }

@@ -25,7 +25,8 @@ export async function pages(browser, docent) {
 }
 
 async function start(browser, docent, html) {
-  const page = await (await browser.newContext()).newPage();
+  // A page that no server has sent counts as a public one, which must ask before it reaches this machine.
+  const page = await (await browser.newContext({ permissions: ["local-network-access"] })).newPage();
   const wrongs = [];
   page.on("pageerror", (error) => wrongs.push(error.message));
   await page.route("**/matrix.html", (route) => route.fulfill({ contentType: "text/html", body: html }));
@@ -35,11 +36,12 @@ async function start(browser, docent, html) {
 }
 
 export function reactClient(name, major, pool, docent) {
-  async function open(options) {
+  async function open({ publishable, ...options }) {
     const taken = await pool.take();
     const { page, wrongs, wire } = taken;
     const id = options.id ?? crypto.randomUUID();
-    await page.evaluate(([major, options]) => show(major, options), [major, { token: docent.token, ...options, id }]);
+    const visitor = publishable && { url: docent.url, token: await letIn(page, docent.url, await publishable(wire.url)) };
+    await page.evaluate(([major, options]) => show(major, options), [major, { token: docent.token, ...visitor, ...options, id }]);
     // React draws in a task of its own, which two turns of the loop let pass.
     const turn = () => new Promise((resolve) => setTimeout(() => setTimeout(() => resolve(document.querySelector("#state")?.textContent ?? null))));
     const read = async () => JSON.parse(await page.evaluate(turn)) ?? { status: "submitted", messages: [] };
@@ -64,4 +66,13 @@ export function reactClient(name, major, pool, docent) {
     };
   }
   return { name, open, knowsDisconnects: true };
+}
+
+/** The page's visitor, on a system of another origin. */
+async function letIn(page, url, { token }) {
+  const asked = async ([url, token]) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    return (await fetch(`${url}/api/tokens/visitor`, { method: "POST", headers, body: "{}" })).json();
+  };
+  return (await page.evaluate(asked, [url, token])).token;
 }

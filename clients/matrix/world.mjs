@@ -34,6 +34,8 @@ export async function world() {
     bot,
     /** A token with these scopes alone. */
     newToken,
+    /** A token that pages of this origin may show. */
+    publishable: (origin, bot) => make("/api/tokens", { name: "matrix", publishable: true, origins: [origin], bot }),
     /** A token that has nothing left to spend. */
     async broke() {
       const token = await newToken("chat");
