@@ -17,7 +17,7 @@ import { isMock } from "./target.mjs";
 
 /** Fewer than these is no matrix; asserted against the real system. */
 const LEAST_CASES = 100;
-const AT_ONCE = 6;
+const AT_ONCE = 4;
 
 const here = isMock ? "mock" : "real";
 const tally = new Map();
@@ -25,7 +25,8 @@ let docent, browser, pool;
 
 before(async () => {
   [docent, browser] = await Promise.all([world(), launch()]);
-  pool = await pages(browser, docent);
+  // A case uses two of them at most.
+  pool = await pages(browser, docent, 2 * AT_ONCE);
 });
 after(async () => {
   await browser?.close();

@@ -4,24 +4,34 @@ import { createServer } from "node:http";
 
 /** What `plain` says, in several deltas. Passage 1 must say it, too, or the citations are dropped. */
 export const ANSWER = "The lantern room is inspected every fourteen days [1]. The keeper on duty signs the log of the inspection [1].";
-/** What `slow` says, a word at a time; `long` says it ten times. */
-export const SLOW = Array.from({ length: 40 }, (_, at) => `word${at}`).join(" ");
+/** What `held` says, of which it keeps the second half until it is told to go on; `long` says it ten times, a word at a time. */
+export const SLOW = Array.from({ length: 24 }, (_, at) => `word${at}`).join(" ");
 /** What comes before a fault in the middle of an answer. */
 export const BEGUN = "The lantern room is ";
 
 const SLOW_MS = 75;
+/** Nobody tells it to go on after the test that asked has failed. */
+const MOST_HELD_MS = 20_000;
 const STOP = chunk({}, "stop") + "data: [DONE]\n\n";
 const FAULT = { message: "The server had an error: sk-provider-secret.", type: "server_error", code: "server_error" };
 
 /** Each writes an answer whose head has been sent. */
 const SCRIPTS = {
   plain: (response) => response.end(spoken(ANSWER) + STOP),
-  slow: (response) => slowly(response, SLOW),
-  long: (response) => slowly(response, Array(10).fill(SLOW).join(" ")),
+  held: async (response, { seen }) => {
+    const [first, second] = [SLOW.slice(0, SLOW.length / 2), SLOW.slice(SLOW.length / 2)];
+    await slowly(response, first);
+    await Promise.race([seen.released, new Promise((resolve) => setTimeout(resolve, MOST_HELD_MS).unref())]);
+    response.end(spoken(second) + STOP);
+  },
+  long: async (response) => {
+    await slowly(response, Array(10).fill(SLOW).join(" "));
+    response.end(STOP);
+  },
   /** How many questions the provider was sent, the present one among them. */
   turns: (response, { messages }) => response.end(spoken(`You have asked ${messages.filter(({ role }) => role === "user").length} times.`) + STOP),
   /** How many times this model was asked. */
-  count: (response, { times }) => response.end(spoken(`This is answer ${times}.`) + STOP),
+  count: (response, { seen }) => response.end(spoken(`This is answer ${seen.times}.`) + STOP),
   empty: (response) => response.end(STOP),
   length: (response) => response.end(spoken(BEGUN) + chunk({}, "length") + "data: [DONE]\n\n"),
   filtered: (response) => response.end(spoken(BEGUN) + chunk({}, "content_filter") + "data: [DONE]\n\n"),
@@ -60,19 +70,30 @@ export async function scriptedProvider() {
 async function route(asked, request, response) {
   const parts = [];
   for await (const part of request) parts.push(part);
-  const path = decodeURIComponent(request.url);
-  if (path.startsWith("/v1/asked/")) return json(response, 200, asked.get(path.slice("/v1/asked/".length)) ?? { times: 0, left: 0 });
-  if (path === "/v1/models") return json(response, 200, { object: "list", data: [{ id: "plain", object: "model" }] });
+  const [, , verb, ...rest] = request.url.split("/").map(decodeURIComponent);
+  const named = rest.join("/");
+  if (verb === "asked") return json(response, 200, note(asked, named));
+  if (verb === "release") return note(asked, named).release(), json(response, 200, {});
+  if (verb === "models") return json(response, 200, { object: "list", data: [{ id: "plain", object: "model" }] });
   const { model, messages } = JSON.parse(Buffer.concat(parts).toString("utf8"));
-  const seen = asked.get(model) ?? { times: 0, left: 0 };
-  asked.set(model, seen);
+  const seen = note(asked, model);
   seen.times += 1;
   response.on("close", () => response.writableFinished || (seen.left += 1));
   const [behaviour] = model.split("/");
   const status = Number(/^status-(\d{3})$/.exec(behaviour)?.[1]);
   if (status) return json(response, status, { error: { message: "sk-provider-secret was refused", param: null, ...REFUSALS[status] } }, { "retry-after": "0" });
   response.writeHead(200, { "content-type": "text/event-stream" });
-  await SCRIPTS[behaviour](response, { messages, times: seen.times });
+  await SCRIPTS[behaviour](response, { messages, seen });
+}
+
+/** What is known of a model. */
+function note(asked, model) {
+  if (!asked.has(model)) {
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    asked.set(model, { times: 0, left: 0, released, release });
+  }
+  return asked.get(model);
 }
 
 async function slowly(response, text) {
@@ -81,7 +102,6 @@ async function slowly(response, text) {
     response.write(chunk({ content: word }));
     await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
   }
-  response.end(STOP);
 }
 
 function spoken(text) {

@@ -17,6 +17,21 @@ export function withChat({ bot, body, ...options }, run) {
   };
 }
 
+let held = 0;
+
+/** The same with a resumable answer of which half has come: `go()` lets the other half come. Each has a bot of its own. */
+export function withHeld(run) {
+  return async (client, world) => {
+    const model = `${client.name} ${(held += 1)}`;
+    const body = { resumable: true, bot: await world.bot("held", model) };
+    await withChat({ body }, async (chat) => {
+      await chat.begin(ask());
+      await chat.until(({ status, messages }) => status === "streaming" && /word9/.test(textOf({ messages })), "half of the answer came");
+      await run(chat, { go: () => world.release(model), again: (options, use) => withChat({ id: chat.id, ...options }, use)(client, world) }, world, client);
+    })(client, world);
+  };
+}
+
 /** A success: nothing says otherwise. Answers the state. */
 export function answered(state, finishReason = "stop") {
   assert.equal(state.error ?? null, null);

@@ -29,7 +29,7 @@ export function nodeClient(name, sdk, docent) {
     };
   }
   // Node says "terminated" where browsers say "network error", and the SDK goes by the words.
-  return { name, open, knowsDisconnects: false };
+  return { name, open, knowsDisconnects: false, doublesReplays: false };
 }
 
 function plainState() {

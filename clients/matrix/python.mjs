@@ -20,7 +20,7 @@ export async function run(python, world) {
     reader: (await world.newToken("read")).token,
     broke: (await world.broke()).token,
     name: `plain/${CLIENT}`,
-    asked: `${process.env.DOCENT_PROVIDER}/asked/${encodeURIComponent(`long/${CLIENT}`)}`,
+    asked: `${process.env.DOCENT_PROVIDER}/asked/long/${encodeURIComponent(CLIENT)}`,
     filename: EXPECTED.filename,
     question: QUESTION,
     answer: ANSWER,

@@ -7,21 +7,14 @@ import { settled, until } from "./world.mjs";
 const ENTRY = new URL("page.mjs", import.meta.url).pathname;
 
 /** Pages to be used one after the other, each with connections of its own: a browser opens six to a host, and streams hold them. */
-export async function pages(browser, docent) {
+export async function pages(browser, docent, most) {
   const options = { bundle: true, minify: true, write: false, format: "iife", define: { "process.env.NODE_ENV": '"production"' }, logLevel: "error" };
   const built = await build({ entryPoints: [ENTRY], ...options });
   const html = `<!doctype html><meta charset="utf-8"><title>matrix</title><body><script>${built.outputFiles[0].text.replaceAll("</script", "<\\/script")}</script>`;
-  const [free, wires] = [[], []];
-  return {
-    async take() {
-      if (free.length > 0) return free.pop();
-      const page = await start(browser, docent, html);
-      wires.push(page.wire);
-      return page;
-    },
-    give: (page) => free.push(page),
-    close: () => wires.forEach((wire) => wire.close()),
-  };
+  // Started before they are needed: a case that resumes an answer does not wait for a page.
+  const all = await Promise.all(Array.from({ length: most }, () => start(browser, docent, html)));
+  const free = [...all];
+  return { take: () => free.pop(), give: (page) => free.push(page), close: () => all.forEach(({ wire }) => wire.close()) };
 }
 
 async function start(browser, docent, html) {
@@ -37,7 +30,7 @@ async function start(browser, docent, html) {
 
 export function reactClient(name, major, pool, docent) {
   async function open({ publishable, ...options }) {
-    const taken = await pool.take();
+    const taken = pool.take();
     const { page, wrongs, wire } = taken;
     const id = options.id ?? crypto.randomUUID();
     const visitor = publishable && { url: docent.url, token: await letIn(page, docent.url, await publishable(wire.url)) };
@@ -65,7 +58,8 @@ export function reactClient(name, major, pool, docent) {
       },
     };
   }
-  return { name, open, knowsDisconnects: true };
+  // What they are told after a break they take for the rest: 5 does not know replays, and 6 forgets to ask its transport.
+  return { name, open, knowsDisconnects: true, doublesReplays: major < 7 };
 }
 
 /** The page's visitor, on a system of another origin. */

@@ -43,7 +43,9 @@ export async function world() {
       return token;
     },
     /** How often a bot's model was asked, and by how many who went away before its end. */
-    asked: async (behaviour, client) => (await fetch(`${process.env.DOCENT_PROVIDER}/asked/${encodeURIComponent(`${behaviour}/${client}`)}`)).json(),
+    asked: async (behaviour, client) => (await fetch(`${process.env.DOCENT_PROVIDER}/asked/${behaviour}/${encodeURIComponent(client)}`)).json(),
+    /** Lets a held answer go on. */
+    release: (client) => fetch(`${process.env.DOCENT_PROVIDER}/release/held/${encodeURIComponent(client)}`),
     /** The messages of a conversation, once none is being written any more. */
     stored: (id) => until(async () => {
       const { messages } = await call("GET", `/api/conversations/${encodeURIComponent(id)}`);
