@@ -13,14 +13,14 @@ const left = endedAs("client_gone");
 const stopped = endedAs("stopped");
 
 export const resumes = [
-  { name: "stop: the client is ready, keeps the words, and the provider is let go", on: ["real"], run: withChat({ bot: "long" }, async (chat, world, client) => {
+  { name: "stop: the client is ready, keeps the words, and the provider is let go", on: ["real"], run: withChat({ bot: "long", own: true }, async (chat, world, client, whose) => {
     await chat.begin(ask());
     await chat.until(began, "words came");
     const state = await chat.stop();
     assert.equal(state.status, "ready");
     assert.ok(began(state));
     assert.equal(state.endings.at(-1).isAbort, true);
-    await until(async () => (await world.asked("long", client.name)).left > 0, () => "the provider was let go");
+    await until(async () => (await world.asked("long", whose)).left > 0, () => "the provider was let go");
   }) },
   { name: "stop: what was said is stored, with an end", on: ["real"], run: withChat({ bot: "long" }, async (chat, world) => {
     await chat.begin(ask());
@@ -73,7 +73,7 @@ export const resumes = [
     await chat.stop();
     assert.equal(textOf(await goesOn(chat, go)), SLOW);
   }) },
-  { name: "stop by the server: the client is ready, with the words", on: ["real"], run: withChat({ bot: "long", body: RESUMABLE }, async (chat, world, client) => {
+  { name: "stop by the server: the client is ready, with the words", on: ["real"], run: withChat({ bot: "long", own: true, body: RESUMABLE }, async (chat, world, client, whose) => {
     await chat.begin(ask());
     await chat.until(began, "words came");
     await world.stopAnswer(chat.id);
@@ -83,7 +83,7 @@ export const resumes = [
     const stored = await world.stored(chat.id);
     stopped(stored);
     assert.equal(stored.at(-1).text, textOf(state), "what is stored is what was shown");
-    await until(async () => (await world.asked("long", client.name)).left > 0, () => "the provider was let go");
+    await until(async () => (await world.asked("long", whose)).left > 0, () => "the provider was let go");
   }) },
   { name: "stop by the server: nothing is live, and nothing happens", on: ["real"], run: withChat({ bot: "plain", body: RESUMABLE }, async (chat, world) => {
     answered(await chat.send(ask()));

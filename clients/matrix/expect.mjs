@@ -4,32 +4,30 @@ import { QUESTION } from "../fixtures.mjs";
 
 export const ask = (text = QUESTION) => ({ text });
 
-/** Runs `body(chat, world, client)` on a chat with these options; `bot` names a behaviour. */
-export function withChat({ bot, body, ...options }, run) {
+let alone = 0;
+
+/** Runs `run(chat, world, client, whose)` on a chat with these options. `bot` names a behaviour; the model behind it is the client's, or the case's `own`. */
+export function withChat({ bot, own, body, ...options }, run) {
   return async (client, world) => {
-    const chosen = bot && { bot: await world.bot(bot, client.name) };
+    const whose = own ? `${client.name} ${(alone += 1)}` : client.name;
+    const chosen = bot && { bot: await world.bot(bot, whose) };
     const chat = await client.open({ ...options, body: { ...chosen, ...body } });
     try {
-      await run(chat, world, client);
+      await run(chat, world, client, whose);
     } finally {
       await chat.close();
     }
   };
 }
 
-let held = 0;
-
-/** The same with a resumable answer of which half has come: `go()` lets the other half come. Each has a bot of its own. */
+/** The same with a resumable answer of which half has come: `go()` lets the other half come, `again` opens the chat once more. */
 export function withHeld(run) {
-  return async (client, world) => {
-    const model = `${client.name} ${(held += 1)}`;
-    const body = { resumable: true, bot: await world.bot("held", model) };
-    await withChat({ body }, async (chat) => {
-      await chat.begin(ask());
-      await chat.until(({ status, messages }) => status === "streaming" && /word9/.test(textOf({ messages })), "half of the answer came");
-      await run(chat, { go: () => world.release(model), again: (options, use) => withChat({ id: chat.id, ...options }, use)(client, world) }, world, client);
-    })(client, world);
-  };
+  return withChat({ bot: "held", own: true, body: { resumable: true } }, async (chat, world, client, whose) => {
+    await chat.begin(ask());
+    await chat.until(({ status, messages }) => status === "streaming" && /word9/.test(textOf({ messages })), "half of the answer came");
+    const again = (options, use) => withChat({ id: chat.id, ...options }, use)(client, world);
+    await run(chat, { go: () => world.release(whose), again }, world, client);
+  });
 }
 
 /** A success: nothing says otherwise. Answers the state. */

@@ -53,8 +53,8 @@ export function reactClient(name, major, pool, docent) {
       disconnect: async () => wire.tear(),
       async close() {
         await page.evaluate(() => leave());
-        if (wrongs.length > 0) throw new Error(`script errors: ${wrongs.splice(0).join("; ")}`);
         pool.give(taken);
+        if (wrongs.length > 0) throw new Error(`script errors: ${wrongs.splice(0).join("; ")}`);
       },
     };
   }
