@@ -109,6 +109,10 @@ async function chat(world, { message, messages, bot }, response) {
   const asked = message ?? messages?.at(-1);
   const question = asked?.parts?.filter((part) => part.type === "text").map((part) => part.text).join("") ?? "";
   if (!question) throw problem(422, "empty_question", "The question is empty", "Send a message with a text part");
+  // What only a broken system says: its own faults, and the page of the platform that gave it up.
+  const status = Number(/^bot_status-(\d{3})$/.exec(bot)?.[1]);
+  if (status) throw problem(status, "mocked", "The mock was asked to fail", "Ask another bot");
+  if (bot === "bot_page-504") return response.writeHead(504, { "content-type": "text/plain" }).end("An error occurred with your deployment\n\nFUNCTION_INVOCATION_TIMEOUT\n");
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache", "x-vercel-ai-ui-message-stream": "v1", "x-accel-buffering": "no" });
   response.write(": stream-open\n\n");
   const ready = [...world.documents.values()].filter((document) => document.status === "ready");

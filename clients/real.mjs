@@ -1,9 +1,10 @@
-// Runs the client tests against the real system: `docent up` with everything of its own, and a provider that cuts.
+// Runs the client tests against the real system: `docent up` with everything of its own, and a provider that fails on purpose.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, chmod } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cutProvider } from "./cut-provider.mjs";
+import { api } from "./client.mjs";
+import { scriptedProvider } from "./provider.mjs";
 
 const binary = process.argv[2];
 if (!binary) {
@@ -14,20 +15,24 @@ if (!binary) {
 const data = await mkdtemp(join(tmpdir(), "docent-clients-"));
 // The database does not run as root: its user must be able to enter.
 await chmod(data, 0o755);
-const system = spawn(binary, ["up", "--port", "0", "--embedder", "hash", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
-const provider = await cutProvider();
+// One token asks in a minute what many people ask in an hour.
+const rates = { ...process.env, RATE_LIMIT_PER_MINUTE: "100000" };
+const system = spawn(binary, ["up", "--port", "0", "--embedder", "hash", "--data", data], { stdio: ["ignore", "pipe", "inherit"], env: rates });
+const provider = await scriptedProvider();
 let code = 1;
 try {
   const { url, token } = await started(system);
-  const bot = await cutBot(url, token, provider.url);
-  const environment = { ...process.env, DOCENT_URL: url, DOCENT_TOKEN: token, DOCENT_CUT_BOT: bot };
+  // Any model of this provider is a bot that the tests may make.
+  await api({ url, token })("PUT", "/api/keys/scripted", { key: "sk-scripted-provider-0000", baseUrl: provider.url });
+  const environment = { ...process.env, DOCENT_URL: url, DOCENT_TOKEN: token, DOCENT_PROVIDER: provider.url };
   const tests = spawn("npm", ["test", "--", ...process.argv.slice(3)], { stdio: "inherit", env: environment, cwd: import.meta.dirname });
   code = await new Promise((resolve) => tests.on("exit", (status) => resolve(status ?? 1)));
 } finally {
   provider.stop();
   system.kill("SIGTERM");
   await new Promise((resolve) => (system.exitCode === null ? system.on("exit", resolve) : resolve()));
-  await rm(data, { recursive: true, force: true });
+  // Postgres may still be writing its last words.
+  await rm(data, { recursive: true, force: true, maxRetries: 10 });
 }
 process.exit(code);
 
@@ -41,16 +46,4 @@ function started(child) {
     });
     child.on("exit", (status) => reject(new Error(`docent up ended with ${status} before it came up`)));
   });
-}
-
-async function cutBot(url, token, baseUrl) {
-  const call = async (method, path, body) => {
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const response = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
-  };
-  await call("PUT", "/api/keys/cut", { key: "sk-cut-provider-0000", baseUrl });
-  const bot = await call("POST", "/api/bots", { name: "Cut", provider: "cut", model: "cut" });
-  return bot.id;
 }
