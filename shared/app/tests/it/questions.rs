@@ -98,7 +98,7 @@ async fn what_is_no_question_is_refused_and_leaves_no_trace() {
         let reply = client.send("POST", "/api/chat", Some(body), &[("content-type", media_type)]).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (415, "unsupported_type"), "{media_type}");
     }
-    assert_eq!(client.get("/api/conversations").await.json(), json!({ "conversations": [] }));
+    assert_eq!(client.get("/api/conversations").await.json(), json!({ "conversations": [], "nextCursor": null }));
 }
 
 /// Questions with whatever clients carry along.
@@ -171,7 +171,10 @@ async fn a_conversations_name_is_only_a_name() {
     listed.sort_unstable();
     names.sort_unstable();
     assert_eq!(listed, names);
-    assert_eq!(world.tenant_b.get("/api/conversations").await.json(), json!({ "conversations": [] }));
+    assert_eq!(
+        world.tenant_b.get("/api/conversations").await.json(),
+        json!({ "conversations": [], "nextCursor": null })
+    );
 }
 
 type Prompts = Arc<Mutex<Vec<String>>>;
