@@ -84,7 +84,8 @@ for _ in $(seq 1 100); do grep -q listening "$work/log" && break; sleep 0.1; don
 [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/api/health/ping")" = 200 ] || fail 'it does not answer /api/health/ping'
 inside "${health[@]}" || fail 'the health check fails where it runs'
 [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/api/health")" = 503 ] || fail '/api/health is well without a database'
-server=$(pgrep -n -f "^${command[*]}\$" || true)
+# Under sudo it is a grandchild.
+server=$(pgrep -n -P "$process,$(pgrep -d, -P "$process" || echo 0)" -f "^${command[*]}\$" || true)
 identity=$(awk '/^(Uid|Gid):/ { print $2 }' "/proc/${server:-$process}/status" | paste -sd:)
 [ "$identity" = "${user[0]}" ] || fail "it runs as $identity"
 inside bash -c 'echo >/usr/local/bin/docent' 2>/dev/null && fail 'its user can write to its program'

@@ -3,7 +3,7 @@
 # was brought up to date before, and stays: it only ever expands (see migrations/README.md).
 #
 #   STACK, SECRETS_ARN                    the stack's name (its stage is the same) and the secret of template.yaml
-#   ALLOWED_ORIGIN, ALARM_EMAIL           optional parameters of template.yaml
+#   ALLOWED_ORIGIN, ALARM_EMAIL, SECRETS_VERSION   optional parameters of template.yaml
 #   PREVIOUS                              the commit that runs now
 #
 # Needs sam and cargo-lambda, git, aws, and AWS credentials of a role that may deploy the stack.
@@ -15,6 +15,7 @@ here=$(dirname "$(realpath "$0")")
 
 parameters=("Stage=$STACK" "SecretsArn=$SECRETS_ARN")
 [ -z "${ALLOWED_ORIGIN:-}" ] || parameters+=("AllowedOrigin=$ALLOWED_ORIGIN")
+[ -z "${SECRETS_VERSION:-}" ] || parameters+=("SecretsVersion=$SECRETS_VERSION")
 [ -z "${ALARM_EMAIL:-}" ] || parameters+=("AlarmEmail=$ALARM_EMAIL")
 
 # A change set that fails is rolled back by CloudFormation itself.
@@ -26,7 +27,7 @@ output() { aws cloudformation describe-stacks --stack-name "docent-$STACK" --que
 
 put_up
 url=$(output Url)
-if ! "$here/smoke.sh" "$url" >&2; then
+if ! SMOKE_NO_SWEEP=1 "$here/smoke.sh" "$url" >&2; then
   echo "release: $url does not answer as it should; ${PREVIOUS:-nothing} is deployed again." >&2
   git cat-file -e "${PREVIOUS:-0}^{commit}" 2>/dev/null || exit 1
   git checkout --quiet --detach "$PREVIOUS"

@@ -63,9 +63,9 @@ vercel deploy --yes --prebuilt --env DATABASE_URL=one --env OTHER=two
 smoke.sh https://docent-1.vercel.example" env DEPLOYMENT_ENV=$'DATABASE_URL=one\nOTHER=two' "$work/release.sh" preview
 expect 'another environment is refused' 2 '' "$work/release.sh" moon
 expect 'a pull request gets a branch' 0 'neonctl --project-id p --no-color branches get pr-7
-neonctl --project-id p --no-color branches create --name pr-7 --no-secrets
+neonctl --project-id p --no-color branches create --name pr-7 --parent sample --no-secrets
 neonctl --project-id p --no-color connection-string pr-7
-neonctl --project-id p --no-color connection-string pr-7 --pooled' env NEON_PROJECT_ID=p "$work/preview-database.sh" create pr-7
+neonctl --project-id p --no-color connection-string pr-7 --pooled' env NEON_PROJECT_ID=p NEON_PARENT=sample "$work/preview-database.sh" create pr-7
 grep -qxE 'DATABASE_URL=postgresql://docent_app:[0-9a-f]{48}@ep-1-pooler.neon.example/neondb\?sslmode=require' "$work/out" || { cat "$work/out"; failed=$((failed + 1)); }
 expect 'and loses it' 0 'neonctl --project-id p --no-color branches delete pr-7' env NEON_PROJECT_ID=p "$work/preview-database.sh" delete pr-7
 echo "$((9 - failed)) passed, $failed failed"

@@ -13,7 +13,7 @@ fail() { echo "FAILED: $*" >&2; tail -n 20 "$work/log" >&2; exit 1; }
 
 start() {
   # With an administrator's URL in its environment it would use that database instead of its own.
-  env -u DIRECT_DATABASE_URL "$docent" up --data "$work/data" --embedder hash --port "$port" >"$work/log" 2>&1 &
+  env -u DIRECT_DATABASE_URL -u DATABASE_URL "$docent" up --data "$work/data" --embedder hash --port "$port" >"$work/log" 2>&1 &
   system=$!
   for _ in $(seq 1 240); do
     grep -q 'Docent is up' "$work/log" && return

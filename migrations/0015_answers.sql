@@ -8,10 +8,10 @@ alter table bot add column fallback_model text not null default '' check (length
 alter table bot add column resumable boolean not null default false;
 
 -- Its stream is in the log: anybody who may read it can replay it, and asks its producer to stop here.
+-- Without checks, which would read the whole table while nobody may use it; indexes follow in 0017.
 alter table message add column logged boolean not null default false;
 alter table message add column stop_asked boolean not null default false;
 -- Which request asked: of the question's message the client's own id, of the answer's a hash of all that makes a
 -- request the same one again.
-alter table message add column client_id text check (length(client_id) <= 200);
-alter table message add column request bytea check (length(request) = 32);
-create unique index message_request on message (tenant_id, conversation_id, request) where request is not null;
+alter table message add column client_id text;
+alter table message add column request bytea;

@@ -31,6 +31,3 @@ create table feedback (
 );
 create index feedback_list on feedback (tenant_id, updated_at desc, message_id desc);
 call control.wall('feedback');
-
--- Deleted conversations wait for the sweep.
-create index conversation_deleted on conversation (tenant_id, deleted_at) where deleted_at is not null;

@@ -67,7 +67,7 @@ resource "cloudflare_r2_bucket_event_notification" "documents" {
   }]
 }
 
-# The functions. No repository is connected: what is deployed is what .github/workflows/deploy.yml has tested.
+# The functions. No repository is connected: what is deployed went through .github/workflows/deploy.yml.
 resource "vercel_project" "docent" {
   name                       = var.name
   framework                  = null
@@ -91,11 +91,12 @@ resource "vercel_project_environment_variable" "settings" {
   project_id = vercel_project.docent.id
   key        = each.key
   value      = each.value
-  target     = ["production", "preview"]
+  target     = ["production"]
   sensitive  = false
 }
 
-# One resource for each: an ephemeral value may not decide how many there are. Previews bring a database of their own.
+# One resource for each: an ephemeral value may not decide how many there are. Of production alone: previews run code that
+# nobody has read yet, so they get a master key, secrets and a bucket of their own (vercel env add NAME preview).
 resource "vercel_project_environment_variable" "database_url" {
   project_id       = vercel_project.docent.id
   key              = "DATABASE_URL"
@@ -110,7 +111,7 @@ resource "vercel_project_environment_variable" "master_key" {
   key              = "MASTER_KEY_1"
   value_wo         = var.master_key
   value_wo_version = var.secrets_version
-  target           = ["production", "preview"]
+  target           = ["production"]
   sensitive        = true
 }
 
@@ -128,7 +129,7 @@ resource "vercel_project_environment_variable" "cron_secret" {
   key              = "CRON_SECRET"
   value_wo         = var.cron_secret
   value_wo_version = var.secrets_version
-  target           = ["production", "preview"]
+  target           = ["production"]
   sensitive        = true
 }
 
@@ -137,7 +138,7 @@ resource "vercel_project_environment_variable" "bucket_key_id" {
   key              = "CLOUDFLARE_R2_ACCESS_KEY_ID"
   value_wo         = var.bucket_key_id
   value_wo_version = var.secrets_version
-  target           = ["production", "preview"]
+  target           = ["production"]
   sensitive        = true
 }
 
@@ -146,6 +147,6 @@ resource "vercel_project_environment_variable" "bucket_key_secret" {
   key              = "CLOUDFLARE_R2_SECRET_ACCESS_KEY"
   value_wo         = var.bucket_key_secret
   value_wo_version = var.secrets_version
-  target           = ["production", "preview"]
+  target           = ["production"]
   sensitive        = true
 }

@@ -17,7 +17,7 @@ use super::log::Reader;
 use super::out::Out;
 use super::request::Body;
 use super::{answer, store};
-use crate::auth::{Chat, Credential, May, Read};
+use crate::auth::{Chat, Credential, May, Write};
 use crate::error::{Error, Result};
 use crate::http::{IDEMPOTENCY_REPLAYED, Invocation, Json, Path, Query, RequestId, sse};
 use crate::{App, bots};
@@ -153,7 +153,7 @@ struct GapWire {
 /// What a bot had no answer to, for those who keep its documents.
 async fn list_gaps(
     State(app): State<App>,
-    caller: May<Read>,
+    caller: May<Write>,
     Path(bot): Path<Uuid>,
     Query(wire): Query<SinceWire>,
 ) -> Result<Json<GapsWire>> {

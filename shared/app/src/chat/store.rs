@@ -21,9 +21,6 @@ pub const HISTORY: i64 = crate::bots::MOST_HISTORY as i64;
 /// How much of each, in characters.
 pub const HISTORY_CHARS: i32 = 8_000;
 
-/// After this an answer that is still `streaming` lost its producer, which says nothing in between.
-pub const LEASE: Duration = Duration::from_secs(330);
-
 /// A conversation as its client names it: the id means something to its owner alone.
 #[derive(Clone, Copy)]
 pub struct Thread<'a> {
@@ -80,8 +77,10 @@ pub struct Opening<'a> {
     pub answer: Uuid,
     pub question: &'a str,
     pub regenerate: bool,
-    /// What is sent of it goes through the log, and its producer says this often that it lives.
-    pub logged: Option<Duration>,
+    /// What is sent of it goes through the log, and its producer says there that it lives.
+    pub logged: bool,
+    /// After this its producer counts as lost.
+    pub lease: Duration,
     /// The question's message, as its client names it, and what makes the request the same one again.
     pub client_id: Option<&'a str>,
     pub request: Option<&'a [u8]>,
@@ -96,17 +95,17 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> 
                  insert into conversation (tenant_id, id, client_id, bot_id, title, owner) values ($1, $2, $3, $4, $5, $11)
                  on conflict (tenant_id, owner, client_id) do update set updated_at = now(), deleted_at = null
                  returning id
-               ), dropped as (
-                 delete from message m using conversation c
-                 where $9 and m.tenant_id = $1 and c.tenant_id = $1 and c.owner = $11 and c.client_id = $3 and m.conversation_id = c.id
-                   and m.role = 'assistant' and m.id > coalesce((
-                     select max(u.id::text)::uuid from message u
-                     where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
-                 returning 1
                ), answer as (
                  insert into message (tenant_id, conversation_id, id, role, text, state, lease_until, logged, request)
                  select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10), $12, $13 from thread
                  on conflict do nothing returning conversation_id
+               ), dropped as (
+                 delete from message m using conversation c
+                 where $9 and exists (select from answer) and m.tenant_id = $1 and c.tenant_id = $1 and c.owner = $11 and c.client_id = $3
+                   and m.conversation_id = c.id and m.role = 'assistant' and m.id > coalesce((
+                     select max(u.id::text)::uuid from message u
+                     where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
+                 returning 1
                ), asked as (
                  insert into message (tenant_id, conversation_id, id, role, text, client_id)
                  select $1, answer.conversation_id, $6, 'user', $8, $14 from answer
@@ -116,8 +115,8 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> 
                )
                select conversation_id from answer";
     let Opening { conversation, thread, bot, title, user_message, answer, question, .. } = opening;
-    let Opening { regenerate, logged, client_id, request, again, .. } = opening;
-    let lease = logged.unwrap_or(LEASE).as_secs_f64();
+    let Opening { regenerate, logged, lease, client_id, request, again, .. } = opening;
+    let lease = lease.as_secs_f64();
     let params: &[&dyn crate::db::Param] = &[
         conversation,
         &thread.client_id,
@@ -129,7 +128,7 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> 
         regenerate,
         &lease,
         &thread.owner,
-        &logged.is_some(),
+        logged,
         request,
         client_id,
         again,

@@ -10,6 +10,9 @@ pub const BEFORE_THE_PLATFORM: Duration = Duration::from_secs(5);
 /// What `vercel.json` and `template.yaml` give the chat function, less those seconds.
 const ANSWER_SECONDS: u64 = 295;
 
+/// The longest that a platform runs a function; well before open reservations count as lost (`usage::STALE_SECONDS`).
+const MOST_ANSWER_SECONDS: u64 = 800;
+
 /// A dead producer is noticed this soon, and a live one has to say so this often.
 const STREAM_LEASE_SECONDS: u64 = 10;
 
@@ -29,7 +32,7 @@ impl Answers {
             _ => Err(Error::new(name, "is no time that works.", format!("Give 1 to {most} seconds."))),
         };
         Ok(Answers {
-            longest: seconds("ANSWER_SECONDS", ANSWER_SECONDS, 3600)?,
+            longest: seconds("ANSWER_SECONDS", ANSWER_SECONDS, MOST_ANSWER_SECONDS)?,
             lease: seconds("STREAM_LEASE_SECONDS", STREAM_LEASE_SECONDS, 300)?,
         })
     }
@@ -47,12 +50,9 @@ mod tests {
         assert_eq!(read("ANSWER_SECONDS", "").unwrap(), seconds(295, 10));
         assert_eq!(read("ANSWER_SECONDS", "55").unwrap(), seconds(55, 10));
         assert_eq!(read("STREAM_LEASE_SECONDS", "2").unwrap(), seconds(295, 2));
-        for (name, value) in [
-            ("ANSWER_SECONDS", "0"),
-            ("ANSWER_SECONDS", "3601"),
-            ("ANSWER_SECONDS", "x"),
-            ("STREAM_LEASE_SECONDS", "0"),
-        ] {
+        for (name, value) in
+            [("ANSWER_SECONDS", "0"), ("ANSWER_SECONDS", "801"), ("ANSWER_SECONDS", "x"), ("STREAM_LEASE_SECONDS", "0")]
+        {
             assert_eq!(read(name, value).unwrap_err().variable, name, "{value}");
         }
     }

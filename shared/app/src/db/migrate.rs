@@ -16,6 +16,11 @@ const LOCK: i64 = 0x646f_6365_6e74;
 /// A migration that waits longer than this for a table lock gives up, rather than queueing the traffic behind it.
 const LOCK_TIMEOUT: &str = "5s";
 
+const LOCK_POLL: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// The first line of a file that runs statement by statement.
+const NO_TRANSACTION: &str = "-- no-transaction\n";
+
 struct Migration {
     name: &'static str,
     sql: &'static str,
@@ -43,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0014_gaps",
     "0015_answers",
     "0016_talk",
+    "0017_indexes",
 ];
 
 /// What a run did, or with `Plan::DryRun` would do.
@@ -64,7 +70,7 @@ pub async fn run(direct_url: &str, app_url: Option<&str>, plan: Plan) -> Result<
     let (client, connection) =
         tokio_postgres::connect(direct_url, MakeRustlsConnect::new(tls())).await.map_err(failed)?;
     let work = async {
-        client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(failed)?;
+        lock(&client).await?;
         let report = apply(&client, plan).await?;
         if let (Plan::Apply, Some(url)) = (plan, app_url) {
             admit_app(&client, url).await?;
@@ -79,6 +85,18 @@ pub async fn run(direct_url: &str, app_url: Option<&str>, plan: Plan) -> Result<
             Err(source) => failed(source),
             Ok(()) => Error::new(Kind::DatabaseUnavailable, "The database closed the connection during a migration."),
         }),
+    }
+}
+
+/// Asks again and again instead of waiting inside a statement: that would keep a snapshot, for whose end an index that
+/// is made concurrently waits, while this waits for it.
+async fn lock(client: &Client) -> Result<()> {
+    loop {
+        let mine = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await.map_err(failed)?;
+        if mine.get(0) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOCK_POLL).await;
     }
 }
 
@@ -145,9 +163,21 @@ async fn offers_pgvector(client: &Client) -> Result<()> {
 }
 
 async fn run_one(client: &Client, migration: &Migration, hash: &[u8]) -> Result<()> {
-    let script = format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'; {}\n; reset role;", migration.sql);
     let outcome = async {
-        client.batch_execute(&script).await?;
+        match migration.sql.strip_prefix(NO_TRANSACTION) {
+            // Without a limit on waiting: what is made concurrently keeps nobody else waiting.
+            Some(statements) => {
+                for statement in statements.split(";\n") {
+                    client.batch_execute(statement).await?;
+                }
+                client.batch_execute("reset role; begin").await?;
+            }
+            None => {
+                let script =
+                    format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'; {}\n; reset role;", migration.sql);
+                client.batch_execute(&script).await?;
+            }
+        }
         client
             .execute("insert into docent_meta.migration (name, sha256) values ($1, $2)", &[&migration.name, &hash])
             .await?;

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::middleware::{Next, from_fn};
+use futures_util::{StreamExt, stream};
 use http::request::Parts;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::BEFORE_THE_PLATFORM;
 use crate::error::Error;
@@ -14,6 +18,21 @@ use crate::{App, Tasks};
 /// door that knows.
 #[derive(Clone, Copy, Debug)]
 pub struct EndsAt(pub u64);
+
+/// How long a body is kept from ending for what its request left to do.
+const LEFT_TO_DO: Duration = Duration::from_secs(4);
+
+/// For a platform that freezes the process as soon as an answer's body has ended and has no other way to be told to wait:
+/// the body ends when this invocation's tasks have, too.
+pub fn waiting(router: Router) -> Router {
+    router.layer(from_fn(async |mut request: Request, next: Next| {
+        let tasks = Tasks::default();
+        request.extensions_mut().insert(tasks.clone());
+        let last = stream::once(async move { drop(timeout(LEFT_TO_DO, tasks.drained()).await) });
+        let last = last.filter_map(|()| async { None });
+        next.run(request).await.map(|body| Body::from_stream(body.into_data_stream().chain(last)))
+    }))
+}
 
 /// The system as one invocation has it.
 pub struct Invocation {

@@ -25,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use create::{Create, Created, IDEMPOTENCY_REPLAYED};
 pub use extract::{Json, Path, Query, RequestId};
-pub use invocation::{EndsAt, Invocation};
+pub use invocation::{EndsAt, Invocation, waiting};
 pub use notes::{ClientAddress, Notes, Peer};
 pub use problem::Problem;
 

@@ -107,10 +107,12 @@ impl Ingest {
         let tx = self.app.db.tenant(tenant).await?;
         report.superseded += store::sweep::supersede(&tx, forgotten).await?;
         report.forgotten += store::sweep::forget(&tx).await?;
-        report.conversations += store::sweep::forget_conversations(&tx).await?;
         store::sweep::fold(&tx).await?;
         tx.commit().await?;
         report.logged += self.forget_logs(tenant).await?;
+        // By itself: what was said goes with them, which may take longer than there is.
+        let tx = self.app.db.tenant(tenant).await?;
+        report.conversations += tx.finish(store::sweep::forget_conversations(&tx)).await?;
         webhooks::tidy(&self.app, tenant).await?;
         // Buckets are locked for no longer than this takes: callers wait for them.
         let tx = self.app.db.tenant(tenant).await?;

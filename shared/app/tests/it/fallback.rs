@@ -103,3 +103,19 @@ async fn what_is_reserved_covers_the_dearer_of_the_two() {
     assert_eq!(client.ask("d", QUESTION).await.code(), "spend_cap_reached");
     assert_eq!(talker.asked(), ["m"]);
 }
+
+#[tokio::test]
+async fn a_purse_that_is_used_up_silences_its_own_model_alone() {
+    let mut world = World::new().await;
+    let (talker, base, _turns) = Talker::start(|_| Reply::Words(WORDS)).await;
+    let client = asking(&mut world, &base, |environment| environment).await;
+    assert_eq!(put_caps(&client, json!({ "tenant": "0.001" })).await.status, 200);
+    assert_eq!(client.ask("c", QUESTION).await.code(), "spend_cap_reached");
+    // The documents' own sentences cost nothing.
+    change_bot(&client, json!({ "fallbackProvider": "extractive", "fallbackModel": "" })).await;
+    let reply = client.ask("d", QUESTION).await;
+    assert_eq!(reply.chunks().last().unwrap()["messageMetadata"]["answerer"], "extractive", "{}", reply.text());
+    assert!(talker.asked().is_empty());
+    let usage = client.get("/api/usage").await.json();
+    assert_eq!(usage["today"][0]["reservedUsd"], "0.00", "{usage}");
+}

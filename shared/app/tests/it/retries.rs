@@ -180,6 +180,24 @@ async fn twins_at_the_same_moment_make_one_bill() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_answer_that_is_wanted_twice_at_once_takes_none_away() {
+    let mut world = World::new().await;
+    let (talker, base, _turns) = Talker::start(|_| Reply::Words(WORDS)).await;
+    let client = asking(&mut world, &base, same).await;
+    let id = |reply: &crate::world::Reply| reply.chunks()[0]["messageId"].as_str().unwrap().to_owned();
+    let mut last = id(&client.post("/api/chat", submit("c", "u1")).await);
+    for round in 0..5 {
+        let body = regenerate("u1", Some(&last));
+        let replies = futures_util::future::join_all((0..6).map(|_| client.post("/api/chat", body.clone()))).await;
+        let told = replies.iter().filter(|reply| reply.status == 200);
+        last = told.map(|reply| id(reply)).next().expect("one of them is answered");
+        let kept = stored(&client, "c").await;
+        assert_eq!((&kept["id"], &kept["state"]), (&json!(last), &json!("complete")), "round {round}");
+        assert_eq!((talker.asked().len(), messages(&client).await), (round + 2, 2));
+    }
+}
+
 #[tokio::test]
 async fn another_answer_is_made_for_who_asks_for_another() {
     let mut world = World::new().await;

@@ -8,9 +8,12 @@ mod said;
 mod stored;
 mod tell;
 
+use std::time::Duration;
+
 use docent_llm::Turn;
 use futures_util::future::{join, join4, join5};
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 pub use said::Whole;
 use stored::Settled;
@@ -68,6 +71,9 @@ impl Begun {
         }
     }
 }
+
+/// An answer that nobody logs and that is not closed so long after its time is lost.
+const TO_CLOSE: Duration = Duration::from_secs(30);
 
 /// When to ask again what is being answered.
 const RETRY_SECONDS: u64 = 5;
@@ -197,7 +203,8 @@ impl Known {
             answer: message,
             question: &question.text,
             regenerate: question.regenerate,
-            logged: logged.then_some(app.limits.answers.lease),
+            logged,
+            lease: if logged { app.limits.answers.lease } else { (until - Instant::now()) + TO_CLOSE },
             client_id: question.asking.as_ref().map(|asking| asking.message.as_str()),
             request: question.request(),
             again: twin.is_some(),
@@ -205,10 +212,12 @@ impl Known {
         let tx = app.db.tenant(tenant).await?;
         let forget = twin::forget(&tx, twin);
         let together = join4(search::hybrid(&tx, &query), forget, store::open(&tx, &opening), reserve(&tx, &answerers));
-        let (found, forgotten, opened, capped) = tx.finish(async { Ok(together.await) }).await?;
+        let (found, forgotten, opened, reserved) = tx.finish(async { Ok(together.await) }).await?;
         forgotten?;
         let opened = opened?;
         let place = Place { conversation: opened.unwrap_or(conversation), message };
+        let (affordable, capped) = afford(answerers, reserved);
+        answerers = affordable;
         let mut open = Open::new(&app, tenant, place, answerer::books(&answerers));
         if opened.is_none() {
             return Err(open.turn_away(in_progress()).await);
@@ -227,15 +236,33 @@ impl Known {
     }
 }
 
-/// Reserves what the answer may cost, in one order everywhere: two purses are never taken crosswise. True: some cap
-/// binds it.
-async fn reserve(tx: &TenantTx, answerers: &[Answerer]) -> Result<bool> {
+/// Reserves what the answer may cost, in one order everywhere: two purses are never taken crosswise. Of each purse,
+/// whether some cap binds it.
+async fn reserve(tx: &TenantTx, answerers: &[Answerer]) -> Vec<(Uuid, Result<bool>)> {
     let mut spendings = answerer::distinct(answerers.iter().filter_map(|answerer| answerer.spending.as_ref()));
     let reserve = async |spending: Option<&Spending>| match spending {
-        Some(spending) => spending.reserve(tx).await,
-        None => Ok(false),
+        Some(spending) => Some((spending.id(), spending.reserve(tx).await)),
+        None => None,
     };
     // At once: they share their trip with the commit.
     let (first, second) = join(reserve(spendings.next()), reserve(spendings.next())).await;
-    Ok(first? | second?)
+    [first, second].into_iter().flatten().collect()
+}
+
+/// Those whose purse has room. One that is used up silences its own answerer alone.
+fn afford(mut answerers: Vec<Answerer>, reserved: Vec<(Uuid, Result<bool>)>) -> (Vec<Answerer>, Result<bool>) {
+    let (mut capped, mut refused) = (false, None);
+    for (purse, outcome) in reserved {
+        match outcome {
+            Ok(binds) => capped |= binds,
+            Err(error) => {
+                answerers.retain(|answerer| answerer.spending.as_ref().is_none_or(|spending| spending.id() != purse));
+                refused = Some(error);
+            }
+        }
+    }
+    match refused {
+        Some(error) if answerers.is_empty() => (answerers, Err(error)),
+        _ => (answerers, Ok(capped)),
+    }
 }

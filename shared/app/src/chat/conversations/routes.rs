@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::find::{Snippet, Words};
 use super::store::{self, Match, Pages, Rating};
 use super::{COMMENT_LIMIT, Conversation, EXPORT_PAGE, Feedback, Message, TITLE_LIMIT, markdown};
-use crate::auth::{Caller, Chat, May, Read, Recall};
+use crate::auth::{Caller, Chat, May, Recall, Write};
 use crate::chat::store::Thread;
 use crate::error::{Error, Kind, Result};
 use crate::http::list::{Cursor, cut, limit};
@@ -419,7 +419,7 @@ struct FeedbackWire {
 
 async fn list_feedback(
     State(app): State<App>,
-    caller: May<Read>,
+    caller: May<Write>,
     Path(bot): Path<Uuid>,
     Query(asked): Query<FeedbackPageWire>,
 ) -> Result<Json<FeedbackListWire>> {

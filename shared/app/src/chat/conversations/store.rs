@@ -108,10 +108,17 @@ pub async fn rename(tx: &TenantTx, thread: Thread<'_>, title: &str) -> Result<Op
 }
 
 /// Its owner's name for it is free again at once: whoever asks under that name begins anew, and nothing finds the old one.
+/// An answer that is being made for it is asked to stop.
 pub async fn delete(tx: &TenantTx, thread: Thread<'_>, grave: Uuid) -> Result<bool> {
-    let sql = "update conversation set deleted_at = now(), client_id = 'deleted/' || $4
-               where tenant_id = $1 and owner = $2 and client_id = $3 and deleted_at is null returning 1";
-    Ok(tx.execute(sql, &[&thread.owner, &thread.client_id, &grave.to_string()]).await? > 0)
+    let sql = "with buried as (
+                 update conversation set deleted_at = now(), client_id = 'deleted/' || $4
+                 where tenant_id = $1 and owner = $2 and client_id = $3 and deleted_at is null returning id
+               ), stopped as (
+                 update message m set stop_asked = true from buried
+                 where m.tenant_id = $1 and m.conversation_id = buried.id and m.state = 'streaming' and m.logged
+               )
+               select 1 from buried";
+    Ok(tx.query_opt(sql, &[&thread.owner, &thread.client_id, &grave.to_string()]).await?.is_some())
 }
 
 /// A conversation that was looked into, and a message with all the words, if it has one.

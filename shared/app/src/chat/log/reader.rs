@@ -13,8 +13,9 @@ use crate::chat::store::log::{self, Place, Seen};
 use crate::chat::ui_stream::{Chunk, DONE};
 use crate::error::{Error, Kind, Result};
 
-/// How often a follower looks for more. No connection is held in between.
+/// How soon a follower looks for more, and how late when nothing comes. No connection is held in between.
 const POLL: Duration = Duration::from_millis(200);
+const POLL_SLOWLY: Duration = Duration::from_millis(600);
 
 /// What a producer in this process may take to say that its time is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -62,6 +63,7 @@ impl Reader {
                 None => self.live = None,
             }
         }
+        let mut pause = POLL;
         loop {
             if Instant::now() >= self.until {
                 return Some(self.end(&still_going()));
@@ -72,7 +74,8 @@ impl Reader {
                 // The producer may go on all the same; the time is limited in any case.
                 Err(error) => tracing::warn!(cause = ?error, "chat.log cannot be read"),
             }
-            sleep(POLL).await;
+            sleep(pause).await;
+            pause = (pause + POLL / 4).min(POLL_SLOWLY);
         }
     }
 

@@ -17,7 +17,7 @@ pub const FORGET_AFTER_SECONDS: f64 = 86_400.0;
 /// So long the operator can bring back a conversation that was deleted by mistake.
 pub const CONVERSATION_GRACE_SECONDS: f64 = 7.0 * 86_400.0;
 /// Conversations that one sweep of a tenant takes away.
-const CONVERSATION_PAGE: i64 = 1_000;
+const CONVERSATION_PAGE: i64 = 50;
 /// Deleted documents that one sweep purges for one tenant.
 const PURGE_PAGE: i64 = 100;
 /// Older versions, uploads, and old revisions in another store of vectors, that one sweep takes away for one tenant.
@@ -191,7 +191,7 @@ pub async fn forget_logs(tx: &TenantTx) -> Result<usize> {
                  join message m on m.tenant_id = $1 and m.conversation_id = l.conversation_id and m.id = l.message_id
                  where l.tenant_id = $1 and l.created_at < now() - make_interval(secs => $2)
                    and (m.state <> 'streaming' or m.lease_until < now() - make_interval(secs => $2))
-                 limit $3
+                 order by l.created_at limit $3
                )
                delete from stream_log l using old
                where l.tenant_id = $1 and l.conversation_id = old.conversation_id and l.message_id = old.message_id
