@@ -198,7 +198,9 @@ function next(parameters, environment) {
 }
 
 function run(command, parameters, environment) {
-  const child = spawn(command, parameters, { cwd: import.meta.dirname, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "inherit"] });
+  // `docent up` would prefer a database that the shell names to the one of its own, and this walk writes.
+  const { DATABASE_URL, DIRECT_DATABASE_URL, ...own } = process.env;
+  const child = spawn(command, parameters, { cwd: import.meta.dirname, env: { ...own, ...environment }, stdio: ["ignore", "pipe", "inherit"] });
   running.push(child);
   return child;
 }
