@@ -199,6 +199,86 @@ test("a reload shows the answer that came to its end in the meantime", async () 
   await guard();
 });
 
+test("a stored answer names each citation's own file, recalled or replayed, in whatever order it cites", async () => {
+  const text = "The hour [2], and the hand [1].";
+  const citations = [{ n: 2, sourceId: "s2", documentId: "d2", filename: "hours.pdf", page: 4, quote: "the hour" }, { n: 1, sourceId: "s1", documentId: "d1", filename: "hands.pdf", page: 9, quote: "the hand" }];
+  const named = async (shown) => {
+    await shown.locator(".tools").waitFor();
+    assert.equal(await shown.locator(".prose").innerText(), "The hour 2, and the hand 1.");
+    const titles = await shown.locator(".cite").evaluateAll((all) => all.map((one) => one.title));
+    assert.deepEqual(titles, ["Source 2: hours.pdf, page 4", "Source 1: hands.pdf, page 9"]);
+    assert.deepEqual(await shown.locator(".source .title").allInnerTexts(), ["hands.pdf", "hours.pdf"]);
+  };
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [...HALF, { pause: 600 }, "cut"];
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).getByText("Half of an").waitFor();
+  docent.widget.running.clear();
+  docent.widget.stored.set(docent.widget.asked[0].id, [{ role: "user", text: QUESTION }, { id: "m1", role: "assistant", state: "complete", text, citations }]);
+  await tab.reload();
+  await named(tab.locator(".answer").last());
+  const replayed = answer(text).map((chunk) => (chunk.type === "data-citations" ? { ...chunk, data: citations } : chunk));
+  docent.widget.answer = () => replayed.flatMap((chunk) => (chunk.type === "data-citations" ? [{ pause: 100 }, chunk] : [chunk]));
+  await named(await ask(tab, "Again?"));
+  await tab.reload();
+  await named(tab.locator(".answer").last());
+  await guard();
+});
+
+test("closing and opening in the middle of an answer leaves its one reader alone", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  const resumed = [];
+  tab.on("request", (request) => request.url().endsWith("/stream") && resumed.push(request.url()));
+  const whole = answer("One two three four five.");
+  docent.widget.answer = () => whole.flatMap((chunk) => (chunk.delta?.startsWith("four") ? [{ pause: 1_000 }, chunk] : [chunk]));
+  await openWidget(tab);
+  const shown = await ask(tab, "Count!");
+  await shown.getByText("One two three").waitFor();
+  await tab.keyboard.press("Escape");
+  await openWidget(tab);
+  await shown.locator(".tools").waitFor();
+  assert.equal(await shown.locator(".prose").innerText(), "One two three four five.");
+  assert.equal(await tab.locator(".answer .tools").count(), 1);
+  assert.deepEqual(resumed, []);
+  await guard();
+});
+
+test("a page that is left and shown again has one reader, and the broken one says nothing", async () => {
+  const init = () => {
+    const real = fetch;
+    globalThis.readers = [];
+    globalThis.fetch = (url, options) => (/chat/.test(url) && readers.push(options.signal), real(url, options));
+  };
+  const { tab, guard } = await visit(browser, docent, home, { init });
+  const whole = answer("One two three four five.");
+  docent.widget.answer = () => whole.flatMap((chunk) => (chunk.delta?.startsWith("four") ? [{ pause: 1_000 }, chunk] : [chunk]));
+  await openWidget(tab);
+  const shown = await ask(tab, "Count!");
+  await shown.getByText("One two three").waitFor();
+  await tab.evaluate(() => ["pagehide", "pageshow"].forEach((name) => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))));
+  await shown.locator(".tools").waitFor();
+  assert.equal(await shown.locator(".prose").innerText(), "One two three four five.");
+  assert.equal(await tab.locator(".notice").count(), 0);
+  assert.deepEqual(await tab.evaluate(() => readers.map(({ aborted }) => aborted)), [true, false], "the first reader is ended");
+  await guard();
+});
+
+test("asking an older question again keeps the newer answers", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  docent.widget.answer = () => [...HALF, "cut"];
+  await openWidget(tab);
+  await (await ask(tab, QUESTION)).locator(".bad").waitFor();
+  docent.widget.answer = () => answer("Whole.");
+  await (await ask(tab, "And how tall?")).locator(".tools").waitFor();
+  await tab.getByRole("button", { name: "Ask again" }).click();
+  await tab.locator(".answer").nth(2).locator(".tools").waitFor();
+  assert.deepEqual(await tab.locator(".question .words").allInnerTexts(), [QUESTION, "And how tall?", QUESTION]);
+  const { trigger, message } = docent.widget.asked.at(-1);
+  assert.deepEqual([trigger, message.parts[0].text], ["submit-message", QUESTION]);
+  assert.equal(new Set(docent.widget.asked.map((one) => one.message.id)).size, 3);
+  await guard();
+});
+
 test("a reload whose answer is lost says so, keeps what arrived, and asks again", async () => {
   const { tab, guard } = await visit(browser, docent, home);
   docent.widget.answer = () => [...HALF, { pause: 600 }, "cut"];

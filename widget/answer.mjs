@@ -85,10 +85,7 @@ export class Answer extends EventTarget {
   recall({ id, text, citations, state }) {
     this.clear();
     this.#begin({ messageId: id });
-    for (const { n, page, quote, filename } of Array.isArray(citations) ? citations : []) {
-      while (this.sources.length < n && this.sources.length < MOST_SOURCES) this.#source({ title: filename, providerMetadata: { docent: { page, quote } } });
-      this.#quotes([{ n, page, quote }]);
-    }
+    this.#quotes(citations);
     this.text = String(text);
     this.element.classList.toggle("refused", state === "refused");
     this.finish();
@@ -109,9 +106,19 @@ export class Answer extends EventTarget {
   #source(part) {
     if (this.sources.length >= MOST_SOURCES) return;
     const own = part.providerMetadata?.docent ?? {};
-    const page = Number.isInteger(own.page) ? own.page : null;
-    this.sources.push({ number: this.sources.length + 1, title: plain(part.title || part.filename || part.sourceId), page, quote: plain(own.quote), quotes: [] });
+    this.#add(this.sources.length + 1, part.title || part.filename || part.sourceId, own);
     this.#waiting.lastChild.textContent = this.#t("reading");
+  }
+
+  #add(number, title, { page, quote }) {
+    const source = { number, title: plain(title), page: Number.isInteger(page) ? page : null, quote: plain(quote), quotes: [] };
+    this.sources.push(source);
+    this.sources.sort((a, b) => a.number - b.number);
+    return source;
+  }
+
+  #numbered(number) {
+    return this.sources.find((source) => source.number === number);
   }
 
   #say(delta) {
@@ -125,10 +132,13 @@ export class Answer extends EventTarget {
     });
   }
 
+  /** A stored answer comes without its sources: only those that it cites are known, in the order of its text. */
   #quotes(quotes) {
-    for (const { n, page, quote } of Array.isArray(quotes) ? quotes : []) {
-      const source = this.sources[n - 1];
-      if (!source) continue;
+    for (const { n, page, quote, filename, sourceId } of Array.isArray(quotes) ? quotes : []) {
+      if (!Number.isInteger(n) || n < 1 || n > MOST_SOURCES) continue;
+      // Its marker was drawn as mere text.
+      if (!this.#numbered(n)) this.#prose.draw("", true);
+      const source = this.#numbered(n) ?? this.#add(n, filename || sourceId, { page, quote });
       this.cited.add(n);
       if (quote) source.quotes.push(plain(quote));
       source.page ??= Number.isInteger(page) ? page : null;
@@ -145,7 +155,7 @@ export class Answer extends EventTarget {
   }
 
   #marker(number) {
-    const source = this.sources[number - 1];
+    const source = this.#numbered(number);
     if (!source) return null;
     this.cited.add(number);
     return el("button", { type: "button", class: "cite", "aria-label": this.label(source), title: this.label(source), onclick: (event) => this.#open(source, event.currentTarget) }, number.toLocaleString(this.#t.language));

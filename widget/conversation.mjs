@@ -35,6 +35,10 @@ export class Conversation extends EventTarget {
     addEventListener("pageshow", () => {
       if (!this.#leaving) return;
       this.#leaving = false;
+      // What the page read when it was left may come back as a broken connection, or never.
+      const left = this.#abort;
+      this.#running(null);
+      left?.abort();
       this.resume();
     });
   }
@@ -99,7 +103,7 @@ export class Conversation extends EventTarget {
       if (answer.state === "finished") this.#tell("say", { text: `${this.#t("answer")}: ${answer.text.replace(/\[\d{1,3}\]|[*`#]/g, "")}` });
     } catch (error) {
       // A browser may cut the stream of a page that it leaves, before it stops the page's code.
-      if (this.#leaving) return;
+      if (this.#leaving || this.#abort !== abort) return;
       if (error.name === "AbortError") answer.stop();
       else this.#failed(turn, Problem.of(error));
     } finally {
@@ -142,6 +146,8 @@ export class Conversation extends EventTarget {
 
   #again(turn) {
     if (this.#abort) return;
+    // The server answers its last question again; an older one is asked anew.
+    if (turn !== this.#turns.at(-1)) return this.ask(turn.question);
     const old = turn.answer.element;
     turn.answer = this.#answer(turn);
     old.replaceWith(turn.answer.element);
@@ -185,7 +191,7 @@ export class Conversation extends EventTarget {
   /** Goes on with the answer that a reload has cut, where the server still has it; called once somebody listens. */
   resume() {
     const turn = this.#turns.at(-1);
-    if (turn?.answer.state !== "growing") return;
+    if (this.#abort || turn?.answer.state !== "growing") return;
     this.#run(turn, async (signal) => {
       const response = await this.#api.resume(this.#id, signal);
       if (response) turn.answer.clear();
