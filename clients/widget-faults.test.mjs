@@ -332,3 +332,55 @@ test("a nickname is asked for once; a signed visitor is not asked", async () => 
   assert.deepEqual(await signed.tab.evaluate(() => Object.keys(localStorage)), [], "who was vouched for leaves nothing in the browser");
   await signed.guard();
 });
+
+const person = (id) => ({ visitor: JSON.stringify({ id, expiresAt: 1_900_000_000, signature: "00" }) });
+
+test("a signed person comes before the kept visitor, and nobody sees another person's conversation or draft", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  const comes = async (attributes) => {
+    home.state.attributes = attributes;
+    await tab.reload();
+    await tab.locator(".panel").waitFor();
+    return { questions: await tab.locator(".question .words").allInnerTexts(), draft: await field(tab).inputValue() };
+  };
+  const asks = async (question, draft) => {
+    await (await ask(tab, question)).locator(".tools").waitFor();
+    await field(tab).fill(draft);
+    return docent.widget.visitors.at(-1).visitor;
+  };
+  await openWidget(tab);
+  const nobody = await asks("Mine?", "My draft");
+  assert.match(nobody, /^a:/);
+  const nothing = { questions: [], draft: "" };
+  assert.deepEqual(await comes({}), { questions: ["Mine?"], draft: "My draft" });
+  assert.deepEqual(await comes(person("user-7")), nothing);
+  assert.equal(await asks("Of seven?", "Draft of seven"), "i:user-7");
+  assert.deepEqual(await comes(person("user-7")), { questions: ["Of seven?"], draft: "Draft of seven" });
+  assert.deepEqual(await comes(person("user-8")), nothing);
+  assert.equal(await asks("Of eight?", "Draft of eight"), "i:user-8");
+  assert.deepEqual(await comes({}), nothing, "eight has signed out");
+  docent.widget.visitors.length = 1;
+  assert.equal(await asks("Mine again?", ""), nobody, "the browser's own visitor is still the same");
+  await guard();
+});
+
+test("a page that identifies its person late, or another one, loses the old conversation and not the question", async () => {
+  const { tab, guard } = await visit(browser, docent, home);
+  const identify = (id) => tab.evaluate((id) => (document.querySelector("docent-chat").identify = async () => ({ id, expiresAt: 1_900_000_000, signature: "00" })), id);
+  await openWidget(tab);
+  await (await ask(tab, "Mine?")).locator(".tools").waitFor();
+  for (const id of ["user-9", "user-10"]) {
+    await identify(id);
+    await field(tab).fill(`Of ${id}?`);
+    await field(tab).press("Enter");
+    await tab.locator(".answer").first().waitFor({ state: "detached" });
+    assert.equal(await field(tab).inputValue(), `Of ${id}?`);
+    await field(tab).press("Enter");
+    await tab.locator(".tools").waitFor();
+    assert.equal(docent.widget.visitors.at(-1).visitor, `i:${id}`);
+    assert.deepEqual(await tab.locator(".question .words").allInnerTexts(), [`Of ${id}?`]);
+  }
+  assert.deepEqual(docent.widget.asked.map(({ message }) => message.parts[0].text), ["Mine?", "Of user-9?", "Of user-10?"]);
+  assert.equal(new Set(docent.widget.asked.map(({ id }) => id)).size, 3, "each in a conversation of their own");
+  await guard();
+});

@@ -5,16 +5,20 @@ import { Problem, problemOf } from "./problem.mjs";
 const EARLY_MS = 60_000;
 const SETTINGS_MS = 4_000;
 
-export class Api {
+/** Sends `other` when the page turns out to be another person's than what the tab keeps. */
+export class Api extends EventTarget {
   #base;
   #publishable;
   #keep;
   #identify;
   #visitor = null;
+  /** The voucher that `#visitor` was let in under. */
+  #under = null;
   #admitting = null;
 
-  /** `identify` answers `{id, expiresAt, signature}` of a person whom the page's server signed for, or nothing. */
+  /** `identify` gives the page's voucher: JSON of `{id, expiresAt, signature}`, a function that answers such a value, or null. */
   constructor({ base, token, keep, identify }) {
+    super();
     this.#base = base;
     this.#publishable = token;
     this.#keep = keep;
@@ -39,21 +43,41 @@ export class Api {
 
   /** The visitor's token: the kept one, or a new one under the same name. One request, however many wait for it. */
   admit({ nickname, anew = false } = {}) {
-    const alive = this.#visitor && Date.parse(this.#visitor.expiresAt) - Date.now() > EARLY_MS;
+    const alive = this.#visitor && this.#identify() === this.#under && Date.parse(this.#visitor.expiresAt) - Date.now() > EARLY_MS;
     if (alive && !anew && nickname === undefined) return Promise.resolve(this.#visitor.token);
     this.#admitting ??= this.#mint(nickname).finally(() => (this.#admitting = null));
     return this.#admitting;
   }
 
-  async #mint(nickname = this.nickname ?? undefined) {
-    const identity = (await this.#identify?.()) ?? undefined;
-    const renew = identity ? undefined : this.#visitor?.token;
-    const response = await this.#send("/api/tokens/visitor", this.#publishable, { method: "POST", json: { nickname, identity, renew } });
+  /** Clears the tab of what another person left in it, before anybody sees it. Who cannot be told in time counts as another. */
+  async recognise() {
+    const owner = this.#keep.read("session", "owner");
+    if (!owner) return;
+    const late = new Promise((resolve) => setTimeout(resolve, SETTINGS_MS));
+    const identity = await Promise.race([vouched(this.#identify()), late]).catch(() => null);
+    if (owner !== (identity ? named(identity) : this.#keep.read("local", "visitor")?.visitor)) for (const key of ["owner", "conversation", "draft"]) this.#keep.write("session", key, null);
+  }
+
+  async #mint(name) {
+    const voucher = this.#identify();
+    const identity = (await vouched(voucher)) ?? undefined;
+    // Who was signed for is signed for again on every page; only who was not is kept.
+    const before = !identity ? this.#keep.read("local", "visitor") : this.#visitor?.visitor === named(identity) ? this.#visitor : null;
+    const json = { nickname: name ?? before?.nickname ?? undefined, identity, renew: identity ? undefined : before?.token };
+    const response = await this.#send("/api/tokens/visitor", this.#publishable, { method: "POST", json });
     if (!response.ok) throw await problemOf(response);
     this.#visitor = await response.json();
-    // Who was vouched for is vouched for again on every page.
+    this.#under = voucher;
     if (!identity) this.#keep.write("local", "visitor", this.#visitor);
+    this.#own(identity ? named(identity) : this.#visitor.visitor);
     return this.#visitor.token;
+  }
+
+  #own(visitor) {
+    const owner = this.#keep.read("session", "owner");
+    this.#keep.write("session", "owner", visitor);
+    // A browser that merely got a new name is the same person's.
+    if (owner && owner !== visitor && [owner, visitor].some((one) => one.startsWith("i:"))) this.dispatchEvent(new Event("other"));
   }
 
   ask(json, signal) {
@@ -102,4 +126,19 @@ export class Api {
       throw new Problem("unreachable");
     }
   }
+}
+
+async function vouched(voucher) {
+  if (typeof voucher === "function") return voucher();
+  try {
+    return voucher ? JSON.parse(voucher) : null;
+  } catch {
+    console.error("docent: data-visitor is no JSON of {id, expiresAt, signature}");
+    return null;
+  }
+}
+
+/** A signed person as the server names them. */
+function named({ id }) {
+  return `i:${id}`;
 }

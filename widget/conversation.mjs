@@ -71,6 +71,13 @@ export class Conversation extends EventTarget {
     this.#tell("change");
   }
 
+  /** Makes room for another person. Gives what they asked before they were known, and the server has not. */
+  forget() {
+    const last = this.#abort && this.#turns.at(-1);
+    this.reset();
+    return last && !last.begun ? last.question : "";
+  }
+
   #draw(turn) {
     turn.answer = this.#answer(turn);
     this.thread.append(questionBubble(this.#t, turn.question), turn.answer.element);

@@ -52,8 +52,9 @@ export class DocentChat extends HTMLElement {
     if (!/^docent_pk_\w+$/.test(own.token ?? "")) return console.error("docent: the tag needs data-token=\"docent_pk_…\", a publishable token");
     const base = new URL(own.api ?? location.href).origin;
     this.#keep = new Keep(own.token.slice(-12));
-    const api = new Api({ base, token: own.token, keep: this.#keep, identify: () => (this.identify ? this.identify() : vouched(own.visitor)) });
-    const looks = settings(await api.settings(own.bot || "default"), own);
+    const api = new Api({ base, token: own.token, keep: this.#keep, identify: () => this.identify ?? this.getAttribute("visitor") });
+    const [found] = await Promise.all([api.settings(own.bot || "default"), api.recognise()]);
+    const looks = settings(found, own);
     const t = speak(language([own.lang, document.documentElement.lang, looks.language, ...navigator.languages]));
     this.#build(t, { api, looks, gated: own.nickname === "true" && !own.visitor });
   }
@@ -121,13 +122,4 @@ function sheet(text) {
 /** Of a checked colour, see `colour.mjs`. */
 function colours({ fill, on, light, dark }) {
   return `:host { --fill: ${fill}; --fill-hover: color-mix(in srgb, ${fill} 88%, ${on}); --on-fill: ${on}; --accent: light-dark(${light}, ${dark}); --soft: color-mix(in srgb, ${fill} 13%, var(--surface)); }`;
-}
-
-function vouched(text) {
-  try {
-    return text ? JSON.parse(text) : null;
-  } catch {
-    console.error("docent: data-visitor is no JSON of {id, expiresAt, signature}");
-    return null;
-  }
 }

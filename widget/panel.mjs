@@ -90,6 +90,7 @@ export class Panel extends EventTarget {
       this.#composer.draft = "";
       this.#conversation.ask(text);
     });
+    on(this.#api, "other", () => (this.#composer.draft = this.#conversation.forget()));
     on(this.#composer, "stop", () => this.#conversation.stop());
     on(this.#conversation, "change", () => (this.#changed(), this.#toEnd()));
     on(this.#conversation, "busy", ({ busy }) => (this.#composer.busy = busy));
