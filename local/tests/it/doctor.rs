@@ -15,6 +15,30 @@ struct Deployment {
 }
 
 impl Deployment {
+    /// Everything that a deployment needs, and in order.
+    fn whole(admin: &str, bucket: &str) -> Deployment {
+        let mut app = url::Url::parse(admin).unwrap();
+        app.set_username("docent_app").unwrap();
+        app.set_password(Some("app-password-of-the-tests")).unwrap();
+        let pairs = [
+            ("DIRECT_DATABASE_URL", admin),
+            ("DATABASE_URL", app.as_str()),
+            ("S3_ENDPOINT", bucket),
+            ("S3_BUCKET", "docent"),
+            ("S3_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "access"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("MASTER_KEY_k1", &master("k1")),
+            ("MASTER_KEY_CURRENT", "k1"),
+            ("ALLOWED_ORIGINS", ORIGIN),
+            ("INGEST_SECRET", "0123456789abcdef"),
+            ("CRON_SECRET", "0123456789abcdef"),
+        ];
+        Deployment {
+            environment: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
     fn set(&self, name: &str, value: &str) -> Deployment {
         let mut environment = self.environment.clone();
         environment.insert(name.to_owned(), value.to_owned());
@@ -60,27 +84,7 @@ async fn what_is_broken_is_named_with_what_to_do() {
     let directory = directory();
     let Some(postgres) = started(name, options(&directory.path().join("postgres"))).await else { return };
     let admin = postgres.url();
-    let mut app = url::Url::parse(&admin).unwrap();
-    app.set_username("docent_app").unwrap();
-    app.set_password(Some("app-password-of-the-tests")).unwrap();
-    let bucket = bucket(&directory.path().join("bucket")).await;
-    let pairs = [
-        ("DIRECT_DATABASE_URL", admin.as_str()),
-        ("DATABASE_URL", app.as_str()),
-        ("S3_ENDPOINT", &bucket),
-        ("S3_BUCKET", "docent"),
-        ("S3_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "access"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("MASTER_KEY_k1", &master("k1")),
-        ("MASTER_KEY_CURRENT", "k1"),
-        ("ALLOWED_ORIGINS", ORIGIN),
-        ("INGEST_SECRET", "0123456789abcdef"),
-        ("CRON_SECRET", "0123456789abcdef"),
-    ];
-    let whole = Deployment {
-        environment: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-    };
+    let whole = Deployment::whole(&admin, &bucket(&directory.path().join("bucket")).await);
 
     // Before the migrations: what is pending is named, and looking has made nothing.
     let (state, found, next) = whole.finding("schema").await;

@@ -191,7 +191,7 @@ async fn another_answer_that_is_wanted_twice_at_once_takes_none_away() {
         let body = regenerate("u1", Some(&last));
         let replies = futures_util::future::join_all((0..6).map(|_| client.post("/api/chat", body.clone()))).await;
         let told = replies.iter().filter(|reply| reply.status == 200);
-        last = told.map(|reply| id(reply)).next().expect("one of them is answered");
+        last = told.map(&id).next().expect("one of them is answered");
         let kept = stored(&client, "c").await;
         assert_eq!((&kept["id"], &kept["state"]), (&json!(last), &json!("complete")), "round {round}");
         assert_eq!((talker.asked().len(), messages(&client).await), (round + 2, 2));
