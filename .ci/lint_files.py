@@ -88,7 +88,7 @@ def workflows():
 
 def images():
     text = read("compose.yaml") + read("deploy/Dockerfile") + read("deploy/scan-image.sh")
-    for image in re.findall(r"(?:image: |FROM |/root/.cache )([\w./-]+:[\w.-]+)", text):
+    for image in re.findall(r"(?:image: |FROM |\\\n +)([\w./-]+:[\w.-]+)", text):
         check(re.search(r":(.*\d+\.\d+|RELEASE\.\d{4}-|local$)", image), f"{image} has no exact tag")
 
 

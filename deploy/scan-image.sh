@@ -5,7 +5,10 @@ set -euo pipefail
 
 image=${1:?is missing: the name of the image}
 file=${2:?is missing: where to write the list of parts}
-trivy() { docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock --volume docent-trivy:/root/.cache aquasec/trivy:0.69.3 "$@"; }
+trivy() {
+  docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock --volume docent-trivy:/cache \
+    aquasec/trivy:0.69.3 --cache-dir /cache "$@"
+}
 
 trivy image --quiet --format cyclonedx "$image" >"$file"
 trivy image --quiet --severity HIGH,CRITICAL "$image"

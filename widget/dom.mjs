@@ -1,4 +1,8 @@
-// Builds elements from text nodes only: no string ever becomes markup, so a document's or a model's words cannot become script.
+// The widget's elements: made as the console's are, from text nodes only, with glyphs of its own.
+
+import { el, newId } from "../public/console/dom.mjs";
+
+export { el, newId };
 
 const PATHS = {
   chat: "M5.5 4.5h13a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H12l-4.5 3.8v-3.8h-2a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2ZM8 9h8M8 12.2h5",
@@ -16,18 +20,6 @@ const PATHS = {
   right: "M9.5 6l6 6-6 6",
 };
 
-/** An element with attributes, `on…` listeners and children (text, nodes, or nothing). */
-export function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : String(value));
-  }
-  node.append(...children.filter((child) => child !== undefined && child !== null && child !== false));
-  return node;
-}
-
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -42,12 +34,6 @@ export function icon(name) {
 /** A button that shows only a glyph. */
 export function glyphButton(name, label, onclick, attributes = {}) {
   return el("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick, ...attributes }, icon(name));
-}
-
-/** `randomUUID` exists only in secure contexts; a shop's intranet page may have none. */
-export function newId(prefix) {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return prefix + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Without the characters that turn the reading direction around: `annual‮fdp.exe` reads as a PDF. */

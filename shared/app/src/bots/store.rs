@@ -1,5 +1,6 @@
 //! Bots in the database.
 
+use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -80,33 +81,12 @@ pub async fn insert(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<bool> {
     let sql =
         "insert into bot (tenant_id, id, name, instructions, provider, model, refusal, tone, language, history_length,
                                 temperature, greeting, suggestions, widget, fallback_provider, fallback_model, resumable)
-               select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17, $18
-               where (select count(*) from bot where tenant_id = $1) < $15 returning 1";
-    let Fields { name, instructions, provider, model, refusal, manner, shown, .. } = fields;
-    let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
-    let Manner { tone, language, history_length, temperature } = manner;
-    let Shown { greeting, suggestions, widget } = shown;
-    let widget = serde_json::to_value(widget).map_err(Error::internal)?;
-    let params: &[&dyn Param] = &[
-        &id,
-        name,
-        instructions,
-        provider,
-        model,
-        refusal,
-        tone,
-        language,
-        history_length,
-        temperature,
-        greeting,
-        suggestions,
-        &widget,
-        &BOTS_LIMIT,
-        fallback_provider,
-        fallback_model,
-        resumable,
-    ];
-    Ok(tx.execute(sql, params).await? > 0)
+               select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
+               where (select count(*) from bot where tenant_id = $1) < $18 returning 1";
+    let widget = serde_json::to_value(&fields.shown.widget).map_err(Error::internal)?;
+    let mut params = said(&id, fields, &widget);
+    params.push(&BOTS_LIMIT);
+    Ok(tx.execute(sql, &params).await? > 0)
 }
 
 pub async fn update(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<()> {
@@ -114,13 +94,19 @@ pub async fn update(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<()> {
                  history_length = $10, temperature = $11, greeting = $12, suggestions = $13, widget = $14, fallback_provider = $15,
                  fallback_model = $16, resumable = $17, updated_at = now()
                where tenant_id = $1 and id = $2";
+    let widget = serde_json::to_value(&fields.shown.widget).map_err(Error::internal)?;
+    tx.execute(sql, &said(&id, fields, &widget)).await?;
+    Ok(())
+}
+
+/// What is said of a bot, as `$2` to `$17`.
+fn said<'a>(id: &'a Uuid, fields: &'a Fields, widget: &'a Value) -> Vec<&'a dyn Param> {
     let Fields { name, instructions, provider, model, refusal, manner, shown, .. } = fields;
     let Fields { fallback_provider, fallback_model, resumable, .. } = fields;
     let Manner { tone, language, history_length, temperature } = manner;
-    let Shown { greeting, suggestions, widget } = shown;
-    let widget = serde_json::to_value(widget).map_err(Error::internal)?;
-    let params: &[&dyn Param] = &[
-        &id,
+    let Shown { greeting, suggestions, .. } = shown;
+    vec![
+        id,
         name,
         instructions,
         provider,
@@ -132,13 +118,11 @@ pub async fn update(tx: &TenantTx, id: Uuid, fields: &Fields) -> Result<()> {
         temperature,
         greeting,
         suggestions,
-        &widget,
+        widget,
         fallback_provider,
         fallback_model,
         resumable,
-    ];
-    tx.execute(sql, params).await?;
-    Ok(())
+    ]
 }
 
 pub async fn set_collections(tx: &TenantTx, id: Uuid, collections: &[Uuid]) -> Result<()> {
