@@ -32,12 +32,7 @@ async fn an_obedient_models_markup_and_wrong_citations_reach_nobody() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     spawn(async move { axum::serve(listener, Router::new().route("/v1/chat/completions", post(chat))).await.unwrap() });
-    let key = json!({ "key": "sk-test", "baseUrl": base }).to_string();
-    assert_eq!(client.send("PUT", "/api/keys/acme", Some(key), &[]).await.status, 200);
-    let bots = client.get("/api/bots").await.json();
-    let path = format!("/api/bots/{}", bots["bots"][0]["id"].as_str().unwrap());
-    let bot = json!({ "provider": "acme", "model": "m" }).to_string();
-    assert_eq!(client.send("PATCH", &path, Some(bot), &[]).await.status, 200);
+    client.answered_by(&base).await;
 
     let reply = client.ask("c", "At what mean distance does the Moon orbit?").await;
     assert_eq!(

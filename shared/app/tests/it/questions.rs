@@ -192,12 +192,7 @@ async fn listening(client: &Client) -> Prompts {
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     let router = Router::new().route("/v1/chat/completions", post(chat)).with_state(prompts.clone());
     spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let key = json!({ "key": "sk-test", "baseUrl": base }).to_string();
-    assert_eq!(client.send("PUT", "/api/keys/acme", Some(key), &[]).await.status, 200);
-    let bots = client.get("/api/bots").await.json();
-    let path = format!("/api/bots/{}", bots["bots"][0]["id"].as_str().unwrap());
-    let bot = json!({ "provider": "acme", "model": "m" }).to_string();
-    assert_eq!(client.send("PATCH", &path, Some(bot), &[]).await.status, 200);
+    client.answered_by(&base).await;
     prompts
 }
 

@@ -56,12 +56,7 @@ async fn asking(world: &mut World, base: &str) -> Client {
     let files = Files::new(&environment, App::new(&environment).unwrap()).unwrap();
     world.files = files.clone();
     let client = client.through(&function::everything(files));
-    let key = json!({ "key": "sk-test", "baseUrl": base }).to_string();
-    assert_eq!(client.send("PUT", "/api/keys/acme", Some(key), &[]).await.status, 200);
-    let bots = client.get("/api/bots").await.json();
-    let path = format!("/api/bots/{}", bots["bots"][0]["id"].as_str().unwrap());
-    let bot = json!({ "provider": "acme", "model": "m" }).to_string();
-    assert_eq!(client.send("PATCH", &path, Some(bot), &[]).await.status, 200);
+    client.answered_by(base).await;
     client
 }
 

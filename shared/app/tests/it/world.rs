@@ -328,6 +328,16 @@ impl Client {
         OpenAnswer(response.into_body())
     }
 
+    /// From here on the first bot asks the model `m` of the provider that answers there.
+    pub async fn answered_by(&self, base: &str) {
+        let key = json!({ "key": "sk-test", "baseUrl": base }).to_string();
+        assert_eq!(self.send("PUT", "/api/keys/acme", Some(key), &[]).await.status, 200);
+        let bots = self.get("/api/bots").await.json();
+        let path = format!("/api/bots/{}", bots["bots"][0]["id"].as_str().unwrap());
+        let bot = json!({ "provider": "acme", "model": "m" }).to_string();
+        assert_eq!(self.send("PATCH", &path, Some(bot), &[]).await.status, 200);
+    }
+
     /// Asks a question in a conversation.
     pub async fn ask(&self, conversation: &str, text: &str) -> Reply {
         let message = json!({ "id": "m", "role": "user", "parts": [{ "type": "text", "text": text }] });
