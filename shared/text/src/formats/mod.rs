@@ -24,6 +24,7 @@ mod pdf_guard;
 mod pdf_repair;
 mod pdf_scan;
 mod pdf_tree;
+mod pdf_windows;
 mod percent;
 pub(crate) mod pptx;
 mod pptx_slide;

@@ -1,21 +1,22 @@
 //! PDF by way of `unpdf`, page by page, with its words repaired and its panics contained.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use unpdf::{Block, PageStreamOptions, ParseEvent, ParseOptions, PdfParser};
+use unpdf::{Block, PageSelection, PageStreamOptions, ParseEvent, ParseOptions, PdfParser};
 
 use super::pdf_guard;
 use super::pdf_repair::{self, Vocabulary};
+use super::pdf_windows::Windows;
 use super::table;
 use crate::budget::limits;
 use crate::error::{Error, ErrorKind};
 use crate::writer::Writer;
 
 pub(crate) fn read(bytes: &[u8], writer: &mut Writer) -> Result<(), Error> {
-    pdf_guard::check(bytes, &writer.meter)?;
+    let known = pdf_guard::check(bytes, &writer.meter)?;
     // A parser of this size has bugs; one broken document must not end the process that serves everybody.
-    let collected = catch_unwind(AssertUnwindSafe(|| collect(bytes, writer)))
+    let collected = catch_unwind(AssertUnwindSafe(|| collect(bytes, known, writer)))
         .map_err(|_| Error::corrupt("The PDF is too damaged to be read."))??;
     write(collected, writer)
 }
@@ -32,49 +33,100 @@ enum Part {
     Table(Vec<Vec<String>>),
 }
 
-fn collect(bytes: &[u8], writer: &mut Writer) -> Result<Vec<Page>, Error> {
-    let parser = PdfParser::from_bytes_with_options(bytes, ParseOptions::new()).map_err(translate)?;
-    if parser.page_count() > limits::PDF_PAGES {
+fn collect(bytes: &[u8], known: pdf_guard::Pages, writer: &mut Writer) -> Result<Vec<Page>, Error> {
+    let whole = open(bytes)?;
+    let count = whole.page_count();
+    if count > limits::PDF_PAGES {
         return Err(Error::limit(format!("The PDF has more than {} pages.", limits::PDF_PAGES)));
     }
-    let options = PageStreamOptions { parallel: false, ..PageStreamOptions::default() };
-    let mut pages = Vec::new();
-    let mut failed = Vec::new();
-    let mut unreadable = Vec::new();
-    let mut output = 0usize;
-    let mut failure = None;
-    let streamed = parser.for_each_page(options, |event| {
+    writer.title = title(&whole);
+    let mut found = Found::default();
+    match Windows::of(bytes, known).filter(|windows| windows.pages() == count) {
+        None => found.read(&whole, PageSelection::All, 0, writer)?,
+        Some(mut windows) => {
+            drop(whole);
+            for Range { start, end } in windows.all() {
+                // Whatever the parser makes of an update, no page may be lost by it.
+                match open(windows.file(start..end)).ok().filter(|short| short.page_count() == end - start) {
+                    Some(short) => found.read(&short, PageSelection::All, start, writer)?,
+                    None => found.read(&open(bytes)?, PageSelection::Range(start + 1..=end), 0, writer)?,
+                }
+            }
+        }
+    }
+    note_pages(writer, "could not be read", &found.failed);
+    let unreadable = "have text in a font without a usable character map, which was left out";
+    note_pages(writer, unreadable, &found.unreadable);
+    Ok(found.pages)
+}
+
+fn open(bytes: &[u8]) -> Result<PdfParser, Error> {
+    PdfParser::from_bytes_with_options(bytes, ParseOptions::new()).map_err(translate)
+}
+
+fn title(parser: &PdfParser) -> Option<String> {
+    let mut title = None;
+    let begun = parser.for_each_page(PageStreamOptions::default(), |event| {
+        if let ParseEvent::DocumentStart { metadata, .. } = event {
+            title = metadata.title.and_then(real_title);
+        }
+        ControlFlow::Break(())
+    });
+    begun.ok().and(title)
+}
+
+/// What the pages hold, and which of them could not be read as they should.
+#[derive(Default)]
+struct Found {
+    pages: Vec<Page>,
+    failed: Vec<u32>,
+    unreadable: Vec<u32>,
+    output: usize,
+}
+
+impl Found {
+    /// Reads the selected pages, whose numbers in the whole file are greater by `before`.
+    fn read(
+        &mut self,
+        parser: &PdfParser,
+        pages: PageSelection,
+        before: u32,
+        writer: &mut Writer,
+    ) -> Result<(), Error> {
+        let options = PageStreamOptions { pages, parallel: false, ..PageStreamOptions::default() };
+        let mut failure = None;
+        let streamed = parser.for_each_page(options, |event| {
+            self.keep(event, before);
+            match writer.meter.time().and_then(|()| writer.meter.output(self.output)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        failure.map_or(Ok(()), Err)?;
+        streamed.map_err(translate).map(|_| ())
+    }
+
+    fn keep(&mut self, event: ParseEvent, before: u32) {
         match event {
-            ParseEvent::DocumentStart { metadata, .. } => writer.title = metadata.title.and_then(real_title),
             ParseEvent::PageFailed { page, .. } => {
-                failed.push(page);
-                pages.push(Page { number: page, parts: Vec::new() });
+                self.failed.push(before + page);
+                self.pages.push(Page { number: before + page, parts: Vec::new() });
             }
             ParseEvent::PageParsed(page) => {
+                let number = before + page.number;
                 if page.suppressed_text_runs > 0 {
-                    unreadable.push(page.number);
+                    self.unreadable.push(number);
                 }
                 let parts: Vec<Part> = page.elements.iter().filter_map(part).collect();
-                output += parts.iter().map(Part::len).sum::<usize>();
-                pages.push(Page { number: page.number, parts });
+                self.output += parts.iter().map(Part::len).sum::<usize>();
+                self.pages.push(Page { number, parts });
             }
-            ParseEvent::Progress { .. } | ParseEvent::DocumentEnd { .. } => {}
+            ParseEvent::DocumentStart { .. } | ParseEvent::Progress { .. } | ParseEvent::DocumentEnd { .. } => {}
         }
-        match writer.meter.time().and_then(|()| writer.meter.output(output)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    });
-    if let Some(error) = failure {
-        return Err(error);
     }
-    streamed.map_err(translate)?;
-    note_pages(writer, "could not be read", &failed);
-    note_pages(writer, "have text in a font without a usable character map, which was left out", &unreadable);
-    Ok(pages)
 }
 
 fn write(mut pages: Vec<Page>, writer: &mut Writer) -> Result<(), Error> {

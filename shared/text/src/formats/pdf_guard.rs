@@ -12,12 +12,22 @@ use super::pdf_tree;
 use crate::budget::{Meter, limits};
 use crate::error::Error;
 
-pub(crate) fn check(bytes: &[u8], meter: &Meter) -> Result<(), Error> {
+/// Returns the file's pages as far as they can be told without its parser.
+pub(super) fn check(bytes: &[u8], meter: &Meter) -> Result<Pages, Error> {
     let mut guard = Guard { meter, unpacked: 0, streams: HashMap::new(), objects: Objects::default() };
     guard.file(bytes)?;
     pdf_tree::check(&guard.objects.kids, limits::PDF_TREE_LEAVES)?;
     pdf_tree::check(&guard.objects.forms, limits::PDF_FORM_LEAVES)?;
-    guard.pages()
+    guard.drawn()?;
+    let Objects { kids, tree, highest, .. } = guard.objects;
+    let objects = tree.map_or_else(Vec::new, |root| pdf_tree::leaves(root, &kids));
+    Ok(Pages { objects, free: highest.saturating_add(1) })
+}
+
+/// The objects that are pages, in their order, and the first number that no object has.
+pub(super) struct Pages {
+    pub(super) objects: Vec<u32>,
+    pub(super) free: u32,
 }
 
 /// What dictionaries say of other objects. An object that stands twice is the one that stands last.
@@ -30,6 +40,9 @@ pub(super) struct Objects {
     pub(super) contents: Vec<Vec<u32>>,
     /// Objects that are nothing but arrays of others.
     pub(super) arrays: HashMap<u32, Vec<u32>>,
+    /// The root of the page tree.
+    pub(super) tree: Option<u32>,
+    pub(super) highest: u32,
 }
 
 struct Guard<'m, 'b> {
@@ -84,6 +97,9 @@ impl Guard<'_, '_> {
     }
 
     fn array(&mut self, number: u32, rest: &[u8]) {
+        if number != u32::MAX {
+            self.objects.highest = self.objects.highest.max(number);
+        }
         if rest.trim_ascii_start().starts_with(b"[") {
             self.objects.arrays.insert(number, refs(rest));
         }
@@ -96,6 +112,7 @@ impl Guard<'_, '_> {
             b"/Kids" => {
                 self.objects.kids.insert(number, refs(&rest[length..]));
             }
+            b"/Pages" => self.objects.tree = refs(&rest[length..]).first().copied().or(self.objects.tree),
             b"/Contents" => self.objects.contents.push(refs(&rest[length..])),
             _ => {}
         }
@@ -200,7 +217,7 @@ impl Guard<'_, '_> {
     }
 
     /// A stream that many pages share is drawn for each of them.
-    fn pages(&self) -> Result<(), Error> {
+    fn drawn(&self) -> Result<(), Error> {
         let mut sum = Cost::default();
         for page in &self.objects.contents {
             let mut drawn = Cost::default();

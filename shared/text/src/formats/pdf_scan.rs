@@ -112,6 +112,10 @@ pub(super) fn find(text: &[u8], word: &[u8]) -> Option<usize> {
     None
 }
 
+pub(super) fn find_last(text: &[u8], word: &[u8]) -> Option<usize> {
+    text.windows(word.len()).rposition(|window| window == word)
+}
+
 /// The number of the object whose `obj` stands at `at`, as in `12 0 obj`.
 pub(super) fn number_before(bytes: &[u8], at: usize) -> Option<u32> {
     // Ten digits, five of the generation, and some room between them.

@@ -40,6 +40,19 @@ pub(super) fn check(kids: &HashMap<u32, Vec<u32>>, leaves: u64) -> Result<(), Er
     Ok(())
 }
 
+/// What lies at the ends of a checked tree, from the left to the right.
+pub(super) fn leaves(root: u32, kids: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        match kids.get(&node) {
+            Some(kids) => open.extend(kids.iter().rev()),
+            None => found.push(node),
+        }
+    }
+    found
+}
+
 fn too_deep() -> Error {
     Error::limit(format!("A tree of the PDF is deeper than {} levels.", limits::PDF_TREE_DEPTH))
 }

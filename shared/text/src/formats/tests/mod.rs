@@ -12,7 +12,7 @@ mod deadlines;
 mod eml;
 mod epub;
 mod markdown;
-mod pdf;
+pub(crate) mod pdf;
 mod pptx;
 mod tables;
 pub(crate) mod xlsx;

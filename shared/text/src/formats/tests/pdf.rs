@@ -62,3 +62,62 @@ fn pages_that_are_pictures_are_listed_for_whoever_can_read_them() {
     assert_eq!(mixed.notes, ["Pages that have no text layer: 2, 4."]);
     assert_eq!(summary(&["", ""]).unwrap_err().code(), "no_text_layer");
 }
+
+/// A book as many writers make it: pages below nodes of ten, which say how large their pages are and which font they
+/// use, below a root; every fifth page's size is its own.
+pub(crate) fn book(pages: usize) -> Vec<u8> {
+    let nodes = pages.div_ceil(10);
+    let list = |numbers: &mut dyn Iterator<Item = usize>| numbers.map(|n| format!("{n} 0 R ")).collect::<String>();
+    let (node, page) = (|at: usize| 4 + at, |at: usize| 4 + nodes + 2 * at);
+    let mut objects = vec![
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        format!("<< /Type /Pages /Kids [{}] /Count {pages} >>", list(&mut (0..nodes).map(node))),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
+    ];
+    for at in 0..nodes {
+        let below = at * 10..pages.min(at * 10 + 10);
+        objects.push(format!(
+            "<< /Type /Pages /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Count {}
+             /Kids [{}] >>",
+            below.len(),
+            list(&mut below.map(page))
+        ));
+    }
+    for at in 0..pages {
+        let own = if at % 5 == 0 { "/MediaBox [0 0 595 842]" } else { "" };
+        objects.push(format!("<< /Type /Page /Parent {} 0 R {own} /Contents {} 0 R >>", node(at / 10), page(at) + 1));
+        let stream = format!("BT /F1 12 Tf 72 700 Td (This is leaf {at} of the book.) Tj ET");
+        objects.push(format!("<< /Length {} >>\nstream\n{stream}\nendstream", stream.len()));
+    }
+    objects.push("<< /Title (A long book) >>".to_owned());
+    with_table(&objects)
+}
+
+fn with_table(objects: &[String]) -> Vec<u8> {
+    let mut file = String::from("%PDF-1.4\n");
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for (at, object) in objects.iter().enumerate() {
+        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", at + 1));
+    }
+    let (start, count) = (file.len(), objects.len());
+    let root = format!("trailer\n<< /Size {} /Root 1 0 R /Info {count} 0 R >>", count + 1);
+    file.push_str(&format!("{table}{root}\nstartxref\n{start}\n%%EOF\n"));
+    file.into_bytes()
+}
+
+#[test]
+fn a_long_book_is_the_same_book_in_parts() {
+    let whole = book(300);
+    let mut tableless = whole.clone();
+    tableless.truncate(whole.windows(4).position(|word| word == b"xref").unwrap());
+    tableless.extend_from_slice(b"trailer\n<< /Root 1 0 R >>\n");
+    // Without cross-references it cannot be read in parts; it is read all the same.
+    assert_eq!(read("book.pdf", tableless).unwrap().text, read("book.pdf", whole.clone()).unwrap().text);
+    let extract = read("book.pdf", whole).unwrap();
+    assert_eq!((extract.pages.len(), extract.title.as_deref()), (300, Some("A long book")));
+    for (at, page) in extract.pages.iter().enumerate() {
+        let text = extract.text[page.start..page.end].trim();
+        assert_eq!((page.number as usize, text), (at + 1, format!("This is leaf {at} of the book.").as_str()));
+    }
+}
