@@ -87,7 +87,7 @@ export const resumes = [
   }) },
   { name: "stop by the server: nothing is live, and nothing happens", on: ["real"], run: withChat({ bot: "plain", body: RESUMABLE }, async (chat, world) => {
     answered(await chat.send(ask()));
-    await world.stopAnswer(chat.id);
+    await assert.rejects(world.stopAnswer(chat.id), /409 .*nothing_to_stop/);
     assert.equal((await world.stored(chat.id)).at(-1).state, "complete");
   }) },
   { name: "regenerate: a resumable answer is made anew, and resumed", on: ["real"], run: withHeld(async (chat, { go, again }, world) => {

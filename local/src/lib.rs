@@ -8,6 +8,7 @@ pub mod minilm;
 #[cfg(feature = "pocket")]
 pub mod pocket;
 pub mod postgres;
+mod queue;
 mod scratch;
 pub mod system;
 mod terminal;

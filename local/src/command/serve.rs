@@ -1,14 +1,22 @@
 //! `docent serve` and `docent worker`: the functions and the ingestion of a container, configured by the environment.
 
+use std::time::Duration;
+
 use clap::Args;
 use docent::App;
 use docent::config::Environment;
 use docent::function::{self, Files};
+use futures_util::FutureExt;
+use futures_util::future::join;
 use tokio::net::TcpListener;
 
 use super::{Failure, up};
+use crate::queue::Queue;
 use crate::system;
 use crate::{console, terminal};
+
+/// Platforms kill what is still there 30 seconds after they asked it to end.
+const TO_FINISH: Duration = Duration::from_secs(25);
 
 #[derive(Args)]
 pub struct Options {
@@ -44,16 +52,30 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
 }
 
 pub async fn worker(environment: &Environment, options: WorkerOptions) -> Result<(), Failure> {
+    let queue = docent::config::Queue::read(environment)?.map(Queue::new).transpose()?;
     let files = files(environment)?;
     if options.once {
         let done = files.ingest.due().await?;
         terminal::line(&format!("{done} consumed"));
         return Ok(());
     }
-    terminal::note("waiting for hints");
+    terminal::note(if queue.is_some() { "waiting for hints and for the queue" } else { "waiting for hints" });
+    let leave = up::terminated().boxed().shared();
+    let listening = async {
+        if let Some(queue) = &queue {
+            queue.listen(&files.ingest, leave.clone()).await;
+        }
+    };
+    let work = join(listening, system::keep_watch(&files.ingest, leave.clone()));
+    let patience = async {
+        leave.clone().await;
+        terminal::note("finishing what was begun");
+        tokio::time::sleep(TO_FINISH).await;
+    };
     tokio::select! {
-        () = system::keep_watch(&files.ingest) => {}
-        () = up::terminated() => {}
+        _ = work => {}
+        // What is left lies in checkpoints, and is taken up when its lease is over.
+        () = patience => {}
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ impl System {
                 Err(error) => Err(Failure::new(error.to_string(), error.hint())),
             },
             () = ingest_events(&self.files, self.events) => Ok(()),
-            () = keep_watch(&self.files.ingest) => Ok(()),
+            () = keep_watch(&self.files.ingest, std::future::pending()) => Ok(()),
         }
     }
 }
@@ -129,10 +129,11 @@ async fn ingest_events(files: &Files, mut events: mpsc::Receiver<String>) {
         .await;
 }
 
-/// Hints that came without an event, workers that died, and what bucket and database disagree about. Never returns.
-pub async fn keep_watch(ingest: &docent::ingest::Ingest) {
+/// Hints that came without an event, workers that died, and what bucket and database disagree about. Returns after it is
+/// time to leave, when what was in work is done.
+pub async fn keep_watch(ingest: &docent::ingest::Ingest, leave: impl Future<Output = ()>) {
     tokio::select! {
-        never = ingest.keep_up() => match never {},
+        () = ingest.keep_up(leave) => {}
         never = keep_sweeping(ingest) => match never {},
     }
 }

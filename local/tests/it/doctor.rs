@@ -123,6 +123,7 @@ async fn what_is_broken_is_named_with_what_to_do() {
         (&no_master, "master keys", "bad", "MASTER_KEY", ""),
         (&whole.set("INGEST_SECRET", "short"), "ingestion's doors", "bad", "shorter than 16", "openssl"),
         (&whole.set("CRON_SECRET", ""), "ingestion's doors", "warning", "CRON_SECRET", "Vercel"),
+        (&whole.set("INGEST_QUEUE_URL", "queue"), "worker's queue", "bad", "is not a URL", "sqs.<region>"),
         (&slip, "a name", "warning", "DATABSE_URL", "DATABASE_URL"),
     ] {
         let seen = broken.finding(name).await;

@@ -21,6 +21,8 @@ mod minilm;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod reembed;
 #[cfg(test)]
 mod reindex;

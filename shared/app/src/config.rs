@@ -4,6 +4,7 @@
 mod answers;
 mod paces;
 mod qdrant;
+mod queue;
 mod sessions;
 pub mod variables;
 
@@ -17,6 +18,7 @@ use crate::limits::{Policy, Rates};
 pub use answers::{Answers, BEFORE_THE_PLATFORM};
 pub use paces::Paces;
 pub use qdrant::Qdrant;
+pub use queue::{Pull, Queue, Sqs};
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
 
 /// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger

@@ -159,7 +159,7 @@ impl Embedder {
                 Ok((vectors, Some(Bill { spending, used, reserved: reserve })))
             }
             Err(error) => {
-                let bill = Bill { used: Used::failed(&error, sent), spending, reserved: reserve };
+                let bill = Bill { used: Used::failed(error.code(), sent), spending, reserved: reserve };
                 let tx = app.db.tenant(tenant).await?;
                 tx.finish(bill.book(&tx)).await?;
                 Err(error)

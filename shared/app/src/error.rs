@@ -30,6 +30,8 @@ pub enum Kind {
     IdempotencyMismatch,
     /// The same question is being answered by another request.
     AnswerInProgress,
+    /// No answer is being made that could be stopped.
+    NothingToStop,
     /// An answer took as long as one may.
     Deadline,
     /// The process that made an answer is gone.
@@ -116,7 +118,11 @@ impl Error {
                 | Kind::StorageUnavailable
                 | Kind::IssuerUnavailable
                 | Kind::Provider(
-                    "provider_rate_limited" | "provider_unavailable" | "provider_timeout" | "upstream_truncated"
+                    "provider_rate_limited"
+                        | "provider_unavailable"
+                        | "provider_timeout"
+                        | "provider_empty"
+                        | "upstream_truncated"
                 )
         )
     }
@@ -139,6 +145,7 @@ impl Kind {
             Kind::IdempotencyInProgress => "idempotency_in_progress",
             Kind::IdempotencyMismatch => "idempotency_mismatch",
             Kind::AnswerInProgress => "answer_in_progress",
+            Kind::NothingToStop => "nothing_to_stop",
             Kind::Deadline => "deadline",
             Kind::ProducerLost => "producer_lost",
             Kind::Busy => "busy",
@@ -158,7 +165,9 @@ impl Kind {
             Kind::Forbidden | Kind::WrongOrigin => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::Conflict | Kind::IdempotencyInProgress | Kind::AnswerInProgress => StatusCode::CONFLICT,
+            Kind::Conflict | Kind::IdempotencyInProgress | Kind::AnswerInProgress | Kind::NothingToStop => {
+                StatusCode::CONFLICT
+            }
             Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Document(_) | Kind::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -197,7 +206,12 @@ impl Kind {
             Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
             Kind::IdempotencyInProgress => "Send the same request again; it will get the first one's answer.",
             Kind::IdempotencyMismatch => "Use a new key for a new request, and an old one for exactly its own.",
-            Kind::AnswerInProgress => "Wait for that answer and read it with GET /api/conversations/{id}.",
+            Kind::AnswerInProgress => {
+                "Send the same request again after Retry-After: it gets that answer, or a new one should its process have died. Or read GET /api/conversations/{id}."
+            }
+            Kind::NothingToStop => {
+                "It is over, or has not begun: if you have just asked, stop again after Retry-After. One that is not resumable ends when its request does."
+            }
             Kind::Deadline => "Ask again, for less at once or with a faster model; what was said so far is stored.",
             Kind::ProducerLost => "Ask for the answer again; what was said so far is stored.",
             Kind::Busy | Kind::DatabaseUnavailable | Kind::StorageUnavailable | Kind::IssuerUnavailable => {

@@ -2,6 +2,7 @@
 //! with the first call.
 
 pub mod multipart;
+pub mod sigv4;
 
 use std::fs::File;
 use std::sync::{Arc, OnceLock};

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Protocol,
     /// The answer ended without its end marker.
     Truncated,
+    /// The answer ended as a whole one does, and says nothing.
+    Empty,
     Timeout,
     /// The base URL itself is not allowed.
     Endpoint,
@@ -60,6 +62,7 @@ impl Error {
             ErrorKind::Rejected | ErrorKind::TooLarge => "provider_rejected",
             ErrorKind::Protocol => "provider_protocol",
             ErrorKind::Truncated => "upstream_truncated",
+            ErrorKind::Empty => "provider_empty",
             ErrorKind::Timeout => "provider_timeout",
             ErrorKind::Endpoint => "provider_endpoint",
         }
@@ -77,6 +80,7 @@ impl Error {
             ErrorKind::TooLarge => "Send less at once, or choose a model that takes more.",
             ErrorKind::Protocol => "Check that the base URL is the provider's API and not a web page.",
             ErrorKind::Truncated => "Ask again: the text so far is incomplete.",
+            ErrorKind::Empty => "Ask again, or choose another model.",
             ErrorKind::Timeout => "Try again, with a shorter request or a faster model.",
             ErrorKind::Endpoint => "Use an https base URL with a public host on port 443.",
         }
@@ -87,7 +91,11 @@ impl Error {
     pub fn retryable(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::RateLimited { .. } | ErrorKind::Unavailable | ErrorKind::Truncated | ErrorKind::Timeout
+            ErrorKind::RateLimited { .. }
+                | ErrorKind::Unavailable
+                | ErrorKind::Truncated
+                | ErrorKind::Empty
+                | ErrorKind::Timeout
         )
     }
 
@@ -111,6 +119,7 @@ impl From<ErrorKind> for Error {
             ErrorKind::TooLarge => "The request is larger than the provider takes at once.",
             ErrorKind::Protocol => "The provider's answer is not in its documented form.",
             ErrorKind::Truncated => "The provider's answer ended before its end marker.",
+            ErrorKind::Empty => "The provider's answer says nothing.",
             ErrorKind::Timeout => "The provider took too long.",
             ErrorKind::Endpoint => "The base URL is not allowed.",
         };

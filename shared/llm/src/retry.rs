@@ -49,6 +49,7 @@ mod tests {
             ErrorKind::TooLarge,
             ErrorKind::Protocol,
             ErrorKind::Truncated,
+            ErrorKind::Empty,
             ErrorKind::Timeout,
             ErrorKind::Endpoint,
             limited(11),

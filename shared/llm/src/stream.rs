@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 
 use crate::decode::AnswerDecoder;
-use crate::{Error, Event};
+use crate::{Error, ErrorKind, Event, StopReason};
 
 /// Dropping it cancels the provider's work by closing the connection.
 pub struct ChatStream {
@@ -32,9 +32,11 @@ impl ChatStream {
             let arrived = bytes.next().await;
             self.take_in(arrived);
         }
-        match self.failure {
-            Some(error) if !self.ready.iter().any(is_something) => Err(error),
-            failure => Ok(Self { failure, ..self }),
+        match (self.failure, self.ready.iter().find(|event| is_something(event))) {
+            (Some(error), None) => Err(error),
+            // A reason why there is no more is something; that all was said is not.
+            (_, Some(Event::Finish(StopReason::Stop))) => Err(ErrorKind::Empty.into()),
+            (failure, _) => Ok(Self { failure, ..self }),
         }
     }
 
@@ -55,9 +57,13 @@ impl ChatStream {
     }
 }
 
-/// Counts are not shown to anybody.
+/// Counts are not shown to anybody, and blanks say nothing.
 fn is_something(event: &Event) -> bool {
-    !matches!(event, Event::Usage(_))
+    match event {
+        Event::Usage(_) => false,
+        Event::Delta(text) => !text.trim().is_empty(),
+        Event::Finish(_) => true,
+    }
 }
 
 impl Stream for ChatStream {

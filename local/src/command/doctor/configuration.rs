@@ -29,7 +29,7 @@ pub(super) fn look(environment: &Environment) -> Vec<Finding> {
     findings
 }
 
-fn storage(environment: &Environment) -> [Part; 3] {
+fn storage(environment: &Environment) -> [Part; 4] {
     let database = config::Database::read(environment);
     let bucket = config::Bucket::read(environment);
     let masters = Masters::read(environment).and_then(|masters| match masters.current_id() {
@@ -44,6 +44,14 @@ fn storage(environment: &Environment) -> [Part; 3] {
         ("database", database.map(|database| format!("{} connections a process", database.pool_size))),
         ("bucket", bucket.map(|bucket| format!("{} in {}", bucket.name, bucket.region))),
         ("master keys", masters),
+        (
+            "worker's queue",
+            config::Queue::read(environment).map(|queue| match queue {
+                None => "none: `docent worker` is fed by the table of hints alone".to_owned(),
+                Some(config::Queue::Sqs(queue)) => format!("{} in {}", queue.url.path(), queue.region),
+                Some(config::Queue::Pull(queue)) => format!("pulled from {}", queue.url.host_str().unwrap_or_default()),
+            }),
+        ),
     ]
 }
 

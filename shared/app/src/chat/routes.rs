@@ -18,7 +18,7 @@ use super::out::Out;
 use super::request::Body;
 use super::{answer, store};
 use crate::auth::{Chat, Credential, May, Write};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::{IDEMPOTENCY_REPLAYED, Invocation, Json, Path, Query, RequestId, sse};
 use crate::{App, bots};
 
@@ -111,17 +111,25 @@ async fn resume_answer(invocation: Invocation, caller: May<Chat>, Path(id): Path
     })
 }
 
+/// An answer that was asked for and has not begun has, mostly, by then.
+const STOP_AGAIN_SECONDS: u64 = 1;
+
 #[derive(Serialize)]
 struct StoppedWire {
     success: bool,
 }
 
-/// Ends a resumable answer wherever it is made. Others end when their request does.
+/// Ends a resumable answer wherever it is made. Others end when their request does; there, and where none has begun yet, is
+/// nothing to stop.
 async fn stop_answer(State(app): State<App>, caller: May<Chat>, Path(id): Path<String>) -> Result<Json<StoppedWire>> {
     let tx = app.db.tenant(caller.tenant).await?;
     match tx.finish(store::log::stop(&tx, store::Thread { owner: &caller.owner, client_id: &id })).await? {
-        true => Ok(Json(StoppedWire { success: true })),
-        false => Err(Error::not_found("conversation")),
+        Some(true) => Ok(Json(StoppedWire { success: true })),
+        Some(false) => {
+            let detail = "No answer that could be stopped is being made in this conversation.";
+            Err(Error::new(Kind::NothingToStop, detail).retry_after(STOP_AGAIN_SECONDS))
+        }
+        None => Err(Error::not_found("conversation").retry_after(STOP_AGAIN_SECONDS)),
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::gaps::Refused;
 use crate::db::TenantTx;
 use crate::error::Result;
+use log::Place;
 
 /// How many earlier messages are read, of which the bot's `historyLength` are used: which bot it is becomes known in the
 /// same trip.
@@ -88,8 +89,9 @@ pub struct Opening<'a> {
     pub again: bool,
 }
 
-/// Stores the question and an answer that is still being streamed, in one statement. A regenerated answer takes the
-/// place of the last one, whose question stays. Nothing when the same request is being answered meanwhile.
+/// Stores the question and an answer that is still being streamed, in one statement; the question of a regenerated answer
+/// stands there already. Nothing when the same request is being answered meanwhile. The lease begins when what stood
+/// before this statement in its transaction is done, however long that took.
 pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> {
     let sql = "with thread as (
                  insert into conversation (tenant_id, id, client_id, bot_id, title, owner) values ($1, $2, $3, $4, $5, $11)
@@ -97,15 +99,8 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> 
                  returning id
                ), answer as (
                  insert into message (tenant_id, conversation_id, id, role, text, state, lease_until, logged, request)
-                 select $1, thread.id, $7, 'assistant', '', 'streaming', now() + make_interval(secs => $10), $12, $13 from thread
+                 select $1, thread.id, $7, 'assistant', '', 'streaming', clock_timestamp() + make_interval(secs => $10), $12, $13 from thread
                  on conflict do nothing returning conversation_id
-               ), dropped as (
-                 delete from message m using conversation c
-                 where $9 and exists (select from answer) and m.tenant_id = $1 and c.tenant_id = $1 and c.owner = $11 and c.client_id = $3
-                   and m.conversation_id = c.id and m.role = 'assistant' and m.id > coalesce((
-                     select max(u.id::text)::uuid from message u
-                     where u.tenant_id = $1 and u.conversation_id = c.id and u.role = 'user'), '00000000-0000-0000-0000-000000000000')
-                 returning 1
                ), asked as (
                  insert into message (tenant_id, conversation_id, id, role, text, client_id)
                  select $1, answer.conversation_id, $6, 'user', $8, $14 from answer
@@ -134,6 +129,17 @@ pub async fn open(tx: &TenantTx, opening: &Opening<'_>) -> Result<Option<Uuid>> 
         again,
     ];
     Ok(tx.query_opt(sql, params).await?.map(|row| row.get(0)))
+}
+
+/// Takes away every earlier answer to the question that this one answers.
+pub async fn replace(tx: &TenantTx, place: Place) -> Result<()> {
+    let sql = "delete from message m
+               where m.tenant_id = $1 and m.conversation_id = $2 and m.role = 'assistant' and m.id < $3 and m.id > (
+                 select u.id from message u
+                 where u.tenant_id = $1 and u.conversation_id = $2 and u.role = 'user' and u.id < $3
+                 order by u.id desc limit 1)
+               returning 1";
+    tx.execute(sql, &[&place.conversation, &place.message]).await.map(|_| ())
 }
 
 /// What became of an answer.

@@ -21,7 +21,8 @@ pub struct Answers {
     /// `ANSWER_SECONDS`: an answer that takes longer ends with the error `deadline`. A platform that tells when it will
     /// end the invocation (Lambda) is obeyed where that is sooner.
     pub longest: Duration,
-    /// `STREAM_LEASE_SECONDS`: after this silence in the log of a resumable answer its producer counts as lost.
+    /// `STREAM_LEASE_SECONDS`: after this silence in the log of a resumable answer its producer counts as lost, and after
+    /// three times as long in the row of another.
     pub lease: Duration,
 }
 

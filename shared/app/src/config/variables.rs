@@ -254,7 +254,7 @@ pub const GROUPS: &[Group] = &[
                 "STREAM_LEASE_SECONDS",
                 Optional,
                 "10",
-                "After this silence the producer of a resumable answer counts as lost.",
+                "After this silence the producer of a resumable answer counts as lost; of another after three times as long.",
             ),
         ],
     },
@@ -292,6 +292,13 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Ingestion",
         variables: &[
+            variable(
+                "INGEST_QUEUE_URL",
+                Optional,
+                "https://sqs.<region>.amazonaws.com/<account>/<queue>",
+                "For docent worker: the bucket's events, in SQS or in a queue of Cloudflare's that is pulled from.",
+            ),
+            variable("INGEST_QUEUE_TOKEN", Optional, "", "Cloudflare's token that may read and write that queue."),
             variable("INGEST_LEASE_SECONDS", Optional, "45", "After how long a silent worker counts as dead."),
             variable("INGEST_BATCH_CHUNKS", Optional, "2048", "The most chunks that are embedded and stored at once."),
             variable("PARSE_SECONDS", Optional, "120", "How long one document may be read for."),

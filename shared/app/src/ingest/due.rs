@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::events::{self, Seen};
@@ -56,11 +57,12 @@ impl Ingest {
         Ok(hints + stuck + migrations + self.deliver().await?)
     }
 
-    /// The same for ever. An endpoint that is slow to hear holds up no document.
-    pub async fn keep_up(&self) -> Infallible {
+    /// The same until it is time to leave; what is in work then is worked to its end. An endpoint that is slow to hear
+    /// holds up no document.
+    pub async fn keep_up(&self, leave: impl Future<Output = ()>) {
         tokio::select! {
-            never = self.keep_working() => never,
-            never = self.keep_telling() => never,
+            () = self.keep_working(leave) => {}
+            never = self.keep_telling() => match never {},
         }
     }
 
@@ -78,12 +80,13 @@ impl Ingest {
     }
 
     /// Each place that becomes free is given to whatever is due then.
-    async fn keep_working(&self) -> Infallible {
+    async fn keep_working(&self, leave: impl Future<Output = ()>) {
         let mut running = FuturesUnordered::new();
         let mut held: HashMap<TenantId, usize> = HashMap::new();
-        loop {
+        let (mut leave, mut leaving) = (pin!(leave), false);
+        while !leaving || !running.is_empty() {
             let mut found = 0;
-            if running.len() < AT_ONCE {
+            if running.len() < AT_ONCE && !leaving {
                 for due in choose(&held, AT_ONCE - running.len(), self.everything_due().await) {
                     found += 1;
                     *held.entry(due.tenant()).or_default() += 1;
@@ -99,16 +102,18 @@ impl Ingest {
                     });
                 }
             }
-            if found == 0 && running.is_empty() {
-                tokio::time::sleep(IDLE).await;
-                continue;
-            }
-            if let Ok(Some(tenant)) = timeout(IDLE, running.next()).await {
-                let left = held.get(&tenant).map_or(0, |held| held.saturating_sub(1));
-                match left {
-                    0 => held.remove(&tenant),
-                    left => held.insert(tenant, left),
-                };
+            let idle = found == 0 && running.is_empty();
+            tokio::select! {
+                biased;
+                () = &mut leave, if !leaving => leaving = true,
+                Some(tenant) = running.next() => {
+                    let left = held.get(&tenant).map_or(0, |held| held.saturating_sub(1));
+                    match left {
+                        0 => held.remove(&tenant),
+                        left => held.insert(tenant, left),
+                    };
+                }
+                () = sleep(IDLE), if idle || !leaving => {}
             }
         }
     }

@@ -124,14 +124,15 @@ pub async fn check(app: &App, tenant: TenantId, sealed: &Sealed) -> Result<Seale
     tx.finish(store::mark(&tx, sealed.id, status)).await?.ok_or_else(changed)
 }
 
-/// Notes what a failed request said about the key that went with it; most failures say nothing about it. A key that
-/// was replaced since has another id, so an old failure is never held against a new key.
-pub async fn flag(tx: &TenantTx, id: Uuid, failure: &Error) -> Result<()> {
+/// What a failed request said about the key that went with it; most failures say nothing about it.
+pub fn blamed(failure: &Error) -> Option<Status> {
     let failure = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<docent_llm::Error>());
-    if let Some(status) = failure.and_then(|error| Status::blamed(error.kind())) {
-        store::mark(tx, id, status).await?;
-    }
-    Ok(())
+    failure.and_then(|error| Status::blamed(error.kind()))
+}
+
+/// Notes it. A key that was replaced since has another id, so an old failure is never held against a new key.
+pub async fn flag(tx: &TenantTx, id: Uuid, status: Status) -> Result<()> {
+    store::mark(tx, id, status).await.map(|_| ())
 }
 
 impl Sealed {

@@ -121,6 +121,7 @@ mod tests {
             ErrorKind::Rejected,
             ErrorKind::Protocol,
             ErrorKind::Truncated,
+            ErrorKind::Empty,
             ErrorKind::Timeout,
             ErrorKind::Endpoint,
         ];

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::sigv4::{self, Scope};
 use super::{Objects, PAGE, expiry, status, unavailable};
 use crate::error::{Error, Result};
 
@@ -78,9 +76,8 @@ impl Objects {
         let mut url = self.address(key, now).await?;
         let bucket = &self.0.bucket;
         let headers = step.headers();
-        let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
-        let day = &time[..8];
-        let scope = format!("{day}/{}/s3/aws4_request", bucket.region);
+        let time = sigv4::time(now);
+        let scope = Scope { time: &time, region: &bucket.region, service: "s3" };
         let host = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -90,8 +87,8 @@ impl Objects {
         signed.insert("host", host);
         let names = signed.keys().copied().collect::<Vec<_>>().join(";");
         let mut query: BTreeMap<&str, String> = step.query().into_iter().collect();
-        query.insert("X-Amz-Algorithm", "AWS4-HMAC-SHA256".to_owned());
-        query.insert("X-Amz-Credential", format!("{}/{scope}", bucket.access_key));
+        query.insert("X-Amz-Algorithm", sigv4::ALGORITHM.to_owned());
+        query.insert("X-Amz-Credential", format!("{}/{}", bucket.access_key, scope.text()));
         query.insert("X-Amz-Date", time.clone());
         query.insert("X-Amz-Expires", valid.as_secs().to_string());
         query.insert("X-Amz-SignedHeaders", names.clone());
@@ -104,13 +101,8 @@ impl Objects {
         let text = text.collect::<Vec<_>>().join("&");
         let lines: String = signed.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
         let canonical = format!("{}\n{}\n{text}\n{lines}\n{names}\nUNSIGNED-PAYLOAD", step.method(), url.path());
-        let digest = hex(&Sha256::digest(canonical.as_bytes()));
-        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{digest}");
-        let mut signing = mac(format!("AWS4{}", bucket.secret_key.expose_secret()).as_bytes(), day)?;
-        for part in [bucket.region.as_str(), "s3", "aws4_request"] {
-            signing = mac(&signing, part)?;
-        }
-        url.set_query(Some(&format!("{text}&X-Amz-Signature={}", hex(&mac(&signing, &to_sign)?))));
+        let signature = scope.sign(&bucket.secret_key, &canonical)?;
+        url.set_query(Some(&format!("{text}&X-Amz-Signature={signature}")));
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(super::Presigned { url: url.into(), headers, expires_at: expiry(now, valid)? })
     }
@@ -164,14 +156,4 @@ impl Objects {
             Err(error) => Err(unavailable(error)),
         }
     }
-}
-
-fn mac(key: &[u8], text: &str) -> Result<Vec<u8>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(Error::internal)?;
-    mac.update(text.as_bytes());
-    Ok(mac.finalize().into_bytes().to_vec())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

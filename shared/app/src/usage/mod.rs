@@ -215,9 +215,9 @@ impl Used {
 
     /// What a call used that failed before it gave anything. A provider that refuses bills nothing; one that broke off
     /// has worked, and says no more.
-    pub fn failed(error: &Error, sent: usize) -> Used {
-        match error.code() {
-            "provider_timeout" | "upstream_truncated" | "provider_protocol" | "deadline" => {
+    pub fn failed(code: &str, sent: usize) -> Used {
+        match code {
+            "provider_timeout" | "upstream_truncated" | "provider_protocol" | "provider_empty" | "deadline" => {
                 Used::counted(0, 0, sent, 0)
             }
             _ => Used::default(),

@@ -141,6 +141,26 @@ async fn a_provider_that_falls_silent_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_failure_whose_end_cannot_be_stored_at_once_keeps_its_reason() {
+    let mut world = World::new().await;
+    let (_, base, _turns) = Talker::start(|_| Reply::Refused(401, "invalid_api_key")).await;
+    let client = asking(&mut world, &base, same).await;
+    assert_eq!(put_caps(&client, json!({ "tenant": "1" })).await.status, 200);
+    let admin = world.admin().await;
+    admin.batch_execute("revoke update on usage_ledger from docent_app").await.unwrap();
+    let reply = client.ask("c", QUESTION).await;
+    assert_eq!(reply.chunks().last().unwrap()["type"], "error", "{}", reply.text());
+    admin.batch_execute("grant update on usage_ledger to docent_app").await.unwrap();
+    world.files.app.tasks.drained().await;
+    let message = stored(&client, "c").await;
+    assert_eq!((&message["state"], &message["errorCode"]), (&json!("error"), &json!("provider_auth")));
+    assert_eq!(client.get("/api/keys/acme").await.json()["status"], "bad");
+    // Who refuses bills nothing.
+    let purse = held(&client).await;
+    assert_eq!((&purse["reservedUsd"], &purse["spentUsd"]), (&json!("0.00"), &json!("0.00")), "{purse}");
+}
+
+#[tokio::test]
 async fn an_answer_whose_end_cannot_be_stored_is_stored_later() {
     let mut world = World::new().await;
     let (_, base, mut turns) = Talker::start(|_| Reply::Fed).await;

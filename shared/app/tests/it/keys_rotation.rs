@@ -91,7 +91,7 @@ async fn a_key_that_a_provider_refuses_in_a_chat_is_flagged() {
     save().await;
     let refused = docent::Error::from(docent_llm::Error::from(ErrorKind::Auth));
     let tx = world.files.app.db.tenant(client.tenant).await.unwrap();
-    keys::flag(&tx, key.id, &refused).await.unwrap();
+    keys::flag(&tx, key.id, keys::blamed(&refused).unwrap()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(client.get("/api/keys/acme").await.json()["status"], "good");
 }

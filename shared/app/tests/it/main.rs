@@ -41,6 +41,7 @@ mod matrix;
 mod migration;
 mod mutation;
 mod openai;
+mod openings;
 mod origin;
 mod output;
 mod parts;

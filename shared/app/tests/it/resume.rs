@@ -27,7 +27,7 @@ fn body(conversation: &str) -> Value {
 }
 
 /// Opens the stream of a live answer, and gives what comes of it in the end.
-async fn follow(client: &Client, conversation: &str) -> oneshot::Receiver<Answer> {
+pub async fn follow(client: &Client, conversation: &str) -> oneshot::Receiver<Answer> {
     let request = http::Request::get(format!("/api/chat/{conversation}/stream"));
     let request = request.header("authorization", format!("Bearer {}", client.token.as_deref().unwrap()));
     let (parts, body) = client.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_parts();
@@ -137,7 +137,11 @@ async fn the_bots_keeper_may_want_it_so_and_whoever_stays_sees_it_all() {
     assert!((2..=20).contains(&batches), "{batches} statements for 20 words in 200 ms");
     // Other doors have no way to resume.
     let asked = json!([{ "role": "user", "content": QUESTION }]);
-    let speaking = async { turns.recv().await.unwrap().end() };
+    let speaking = async {
+        let turn = turns.recv().await.unwrap();
+        turn.say("384400");
+        turn.end();
+    };
     let (reply, ()) =
         tokio::join!(client.post("/v1/chat/completions", json!({ "model": "default", "messages": asked })), speaking);
     assert_eq!((reply.status.as_u16(), count().await), (200, batches));
@@ -167,8 +171,10 @@ async fn a_stop_ends_it_wherever_it_is_made() {
     );
     assert_eq!(client.get("/api/usage").await.json()["today"][0]["reservedUsd"], "0.00");
     // Once more there is nothing to stop, and where there was never anything, nothing is there.
-    assert_eq!(client.post("/api/chat/c/stop", json!({})).await.json(), json!({ "success": true }));
-    assert_eq!(client.post("/api/chat/none/stop", json!({})).await.code(), "not_found");
+    for (conversation, code) in [("c", "nothing_to_stop"), ("none", "not_found")] {
+        let reply = client.post(&format!("/api/chat/{conversation}/stop"), json!({})).await;
+        assert_eq!((reply.code().as_str(), &reply.headers["retry-after"]), (code, &http::HeaderValue::from(1)));
+    }
 }
 
 #[tokio::test]

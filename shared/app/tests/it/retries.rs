@@ -115,6 +115,66 @@ async fn what_came_to_nothing_is_answered_anew_in_its_place() {
 }
 
 #[tokio::test]
+async fn what_is_asked_again_after_newer_questions_is_answered_where_it_was_asked() {
+    let mut world = World::new().await;
+    let (_, base, _turns) =
+        Talker::start(|model| if model == "m" { Reply::Refused(401, "invalid_api_key") } else { Reply::Words(WORDS) })
+            .await;
+    let client = asking(&mut world, &base, same).await;
+    client.post("/api/chat", submit("c", "u1")).await;
+    change_bot(&client, json!({ "model": "better" })).await;
+    let newer = client.post("/api/chat", submit("c", "u2")).await.chunks()[0]["messageId"].clone();
+    // Twice: what takes the place of what took its place stands there, too.
+    client.post("/api/chat", submit("c", "u1")).await;
+    world
+        .admin()
+        .await
+        .execute(
+            "update message set state = 'error' where text <> '' and id < $1::text::uuid and role = 'assistant'",
+            &[&newer.as_str().unwrap()],
+        )
+        .await
+        .unwrap();
+    let again = client.post("/api/chat", submit("c", "u1")).await.chunks()[0]["messageId"].clone();
+    let messages = client.get("/api/conversations/c").await.json()["messages"].clone();
+    let read = |message: &Value| (message["role"].clone(), message["state"].clone());
+    let read: Vec<_> = messages.as_array().unwrap().iter().map(read).collect();
+    let complete = |role: &str| (json!(role), json!("complete"));
+    assert_eq!(read, [complete("user"), complete("assistant"), complete("user"), complete("assistant")]);
+    assert_eq!((&messages[1]["id"], &messages[3]["id"]), (&again, &newer));
+}
+
+#[tokio::test]
+async fn another_answer_that_a_cap_refuses_leaves_the_one_there_is() {
+    let mut world = World::new().await;
+    let (talker, base, _turns) = Talker::start(|_| Reply::Words(WORDS)).await;
+    let client = asking(&mut world, &base, same).await;
+    let cap = async |cap: &str| assert_eq!(put_caps(&client, json!({ "tenant": cap })).await.status, 200);
+    client.post("/api/chat", submit("c", "u1")).await;
+    // One that names what it replaces, one that does not, and the second of two that look the same.
+    let mut first = stored(&client, "c").await["id"].as_str().unwrap().to_owned();
+    for named in [true, false, false] {
+        let body = regenerate("u1", named.then_some(first.as_str()));
+        cap("0").await;
+        for _ in 0..2 {
+            assert_eq!(client.post("/api/chat", body.clone()).await.code(), "spend_cap_reached");
+            let kept = stored(&client, "c").await;
+            assert_eq!((&kept["id"], &kept["state"]), (&json!(first), &json!("complete")));
+            assert_eq!(messages(&client).await, 2);
+        }
+        cap("10").await;
+        let reply = client.post("/api/chat", body).await;
+        assert_eq!(reply.answer(), WORDS.concat(), "{}", reply.text());
+        let kept = stored(&client, "c").await;
+        assert_ne!(kept["id"], json!(first));
+        assert_eq!(messages(&client).await, 2);
+        first = kept["id"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(talker.asked().len(), 4);
+    assert_eq!(client.get("/api/usage").await.json()["today"][0]["reservedUsd"], "0.00");
+}
+
+#[tokio::test]
 async fn what_is_being_answered_is_followed_or_waited_for() {
     let mut world = World::new().await;
     let (talker, base, mut turns) = Talker::start(|_| Reply::Fed).await;

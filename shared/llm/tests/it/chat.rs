@@ -71,6 +71,24 @@ async fn openai_needs_both_halves_of_its_end_marker() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_whole_and_says_nothing_is_none() {
+    let word = |text: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{"content":{}}}}}]}}"#, json!(text));
+    let stop = |reason: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"{reason}"}}]}}"#);
+    let refused = ["refused provider_empty"].as_slice();
+    let table = [
+        (sse(&[&stop("stop"), "[DONE]"]), refused),
+        (sse(&[&word(""), &word(" \n"), &stop("stop"), "[DONE]"]), refused),
+        // The provider says why there is nothing.
+        (sse(&[&stop("length"), "[DONE]"]), &["finish Length"]),
+        (sse(&[&stop("content_filter"), "[DONE]"]), &["finish ContentFilter"]),
+        (sse(&[&word(" \n"), &word("a"), &stop("stop"), "[DONE]"]), &["delta \" \\n\"", "delta \"a\"", "finish Stop"]),
+    ];
+    for (wire, expected) in table {
+        assert_eq!(chat(Dialect::OpenAi, &wire).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn other_choices_are_not_mixed_into_the_answer_and_a_refusal_is_shown() {
     let wire = sse(&[
         r#"{"choices":[{"index":1,"delta":{"content":"other"}},{"index":0,"delta":{"refusal":"No."}}]}"#,

@@ -43,23 +43,32 @@ struct Kept {
 /// What becomes of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
-    pub state: &'static str,
-    pub code: Option<&'static str>,
+    state: &'static str,
+    code: Option<&'static str>,
+    /// What its failure said about the key of who was asked last.
+    blamed: Option<keys::Status>,
 }
 
 impl Ending {
     /// Nobody waits for it any more.
-    const LEFT: Ending = Ending { state: "interrupted", code: Some("client_gone") };
+    const LEFT: Ending = Ending::interrupted("client_gone");
     /// Its client wanted no more.
-    pub const STOPPED: Ending = Ending { state: "interrupted", code: Some("stopped") };
+    pub const STOPPED: Ending = Ending::interrupted("stopped");
     /// Others think that its producer is dead.
-    pub const LOST: Ending = Ending { state: "interrupted", code: Some("producer_lost") };
+    pub const LOST: Ending = Ending::interrupted("producer_lost");
+
+    const fn interrupted(code: &'static str) -> Ending {
+        Ending { state: "interrupted", code: Some(code), blamed: None }
+    }
+
+    pub fn failed(error: &Error) -> Ending {
+        Ending { state: "error", code: Some(error.code()), blamed: keys::blamed(error) }
+    }
 
     pub fn of(outcome: &Result<()>, said: &Said) -> Ending {
         match outcome {
-            Err(error) => Ending { state: "error", code: Some(error.code()) },
-            Ok(()) if said.refused => Ending { state: "refused", code: None },
-            Ok(()) => Ending { state: "complete", code: None },
+            Err(error) => Ending::failed(error),
+            Ok(()) => Ending { state: if said.refused { "refused" } else { "complete" }, code: None, blamed: None },
         }
     }
 }
@@ -86,26 +95,27 @@ impl Open {
         &mut self.kept.said
     }
 
-    /// Closes it. What cannot be stored now is tried again when this is dropped.
-    pub async fn close(&mut self, ending: Ending, failure: Option<&Error>) -> Result<()> {
+    /// Closes it; false when it is over already or was never there. What cannot be stored now is tried again when this is
+    /// dropped.
+    pub async fn close(&mut self, ending: Ending) -> Result<bool> {
         self.kept.ending = ending;
-        self.kept.close(failure).await?;
+        let closed = self.kept.close().await?;
         self.over = true;
-        Ok(())
+        Ok(closed)
     }
 
     /// Closes it with the end of its log, and tries again itself: the answer's readers wait for that end. False: it was
     /// over before, or the database never answered.
-    pub async fn close_logged(&mut self, ending: Ending, failure: Option<&Error>, tail: Option<Batch>) -> bool {
+    pub async fn close_logged(&mut self, ending: Ending, tail: Option<Batch>) -> bool {
         (self.kept.ending, self.kept.tail) = (ending, tail);
-        let closed = self.kept.insist(failure).await;
+        let closed = self.kept.insist().await;
         self.over = true;
         closed
     }
 
     /// Says in the conversation, too, that nobody is going to be asked, and gives back what was reserved.
     pub async fn turn_away(&mut self, error: Error) -> Error {
-        if let Err(cause) = self.close(Ending { state: "error", code: Some(error.code()) }, None).await {
+        if let Err(cause) = self.close(Ending::failed(&error)).await {
             tracing::warn!(?cause, "chat.store failed to close a refused answer; it is tried again");
         }
         error
@@ -121,15 +131,15 @@ impl Drop for Open {
         let Kept { tenant, conversation, message, ending, .. } = self.kept;
         let (books, said) = (std::mem::take(&mut self.kept.books), std::mem::take(&mut self.kept.said));
         let kept = Kept { app: self.kept.app.clone(), tenant, conversation, message, books, said, ending, tail: None };
-        drop(self.kept.app.tasks.run(async move { kept.insist(None).await }));
+        drop(self.kept.app.tasks.run(async move { kept.insist().await }));
     }
 }
 
 impl Kept {
     /// Tries until it is stored or there is no sense in it.
-    async fn insist(&self, failure: Option<&Error>) -> bool {
+    async fn insist(&self) -> bool {
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            match self.close(failure).await {
+            match self.close().await {
                 Ok(closed) => return closed,
                 Err(cause) => tracing::warn!(message = %self.message, ?cause, "chat.store failed to close an answer"),
             }
@@ -139,7 +149,7 @@ impl Kept {
         false
     }
 
-    async fn close(&self, failure: Option<&Error>) -> Result<bool> {
+    async fn close(&self) -> Result<bool> {
         let closing = Closing {
             conversation: self.conversation,
             answer: self.message,
@@ -158,22 +168,22 @@ impl Kept {
             }
         };
         let closed = store::close(&tx, &closing);
-        let all = try_join4(end, closed, self.flag(&tx, failure), self.book(&tx, failure));
+        let all = try_join4(end, closed, self.flag(&tx), self.book(&tx));
         tx.finish(all).await.map(|(_, closed, ..)| closed)
     }
 
     /// Marks the keys that their providers refused.
-    async fn flag(&self, tx: &TenantTx, failure: Option<&Error>) -> Result<()> {
-        let passed = self.said.passed.iter().map(|(place, error)| (*place, error));
-        let failed = passed.chain(self.said.by.zip(failure));
-        let flags = failed.filter_map(|(place, error)| Some(keys::flag(tx, self.books.get(place)?.key?, error)));
+    async fn flag(&self, tx: &TenantTx) -> Result<()> {
+        let passed = self.said.passed.iter().filter_map(|(place, error)| Some((*place, keys::blamed(error)?)));
+        let all = passed.chain(self.said.by.zip(self.ending.blamed));
+        let flags = all.filter_map(|(place, status)| Some(keys::flag(tx, self.books.get(place)?.key?, status)));
         join_all(flags).await.into_iter().collect()
     }
 
     /// Settles what was reserved, also for an answer that broke off; what nobody was asked for is given back.
-    async fn book(&self, tx: &TenantTx, failure: Option<&Error>) -> Result<()> {
+    async fn book(&self, tx: &TenantTx) -> Result<()> {
         let asked = self.said.by.and_then(|place| self.books.get(place)?.spending.as_ref());
-        let used = self.used(failure);
+        let used = self.used();
         let mut all = distinct(self.books.iter().filter_map(|book| book.spending.as_ref()));
         let end = async |spending: Option<&Spending>| match (spending, asked) {
             (Some(spending), Some(asked)) if asked.id() == spending.id() => asked.settle(tx, used).await,
@@ -184,10 +194,12 @@ impl Kept {
         first.and(second)
     }
 
-    fn used(&self, failure: Option<&Error>) -> Used {
+    fn used(&self) -> Used {
         let Said { usage, sent, heard, .. } = &self.said;
-        match failure {
-            Some(error) if *heard == 0 && *usage == Usage::default() => Used::failed(error, *sent),
+        match self.ending {
+            Ending { state: "error", code: Some(code), .. } if *heard == 0 && *usage == Usage::default() => {
+                Used::failed(code, *sent)
+            }
             _ => Used::counted(usage.input_tokens, usage.output_tokens, *sent, *heard),
         }
     }

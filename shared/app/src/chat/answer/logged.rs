@@ -49,23 +49,22 @@ async fn produce(ask: Ask, mut open: Open, mut writer: Writer, request_id: Strin
         Some(halt) => Outcome::Halted(halt),
         None => outcome,
     };
-    let (ending, failure, tail) = match outcome {
+    let (ending, tail) = match outcome {
         Outcome::Told(Ok(())) => {
             let said = open.said();
             let metadata = json!({ "usage": said.usage_wire(), "answerer": ask.label(said) });
             let finish = Chunk::Finish { finish_reason: said.reason, message_metadata: metadata };
-            (Ending::of(&Ok(()), said), None, Some(Chunk::FinishStep.frame() + &finish.frame()))
+            (Ending::of(&Ok(()), said), Some(Chunk::FinishStep.frame() + &finish.frame()))
         }
         Outcome::Told(Err(error)) | Outcome::Halted(Halt::Failed(error)) => {
             tracing::warn!(request_id, cause = ?error, "chat.answer failed");
-            let frame = Chunk::error(&error).frame();
-            (Ending { state: "error", code: Some(error.code()) }, Some(error), Some(frame))
+            (Ending::failed(&error), Some(Chunk::error(&error).frame()))
         }
-        Outcome::Halted(Halt::Stopped) => (Ending::STOPPED, None, Some(Chunk::Abort.frame())),
-        Outcome::Halted(Halt::Over) => (Ending::LOST, None, None),
+        Outcome::Halted(Halt::Stopped) => (Ending::STOPPED, Some(Chunk::Abort.frame())),
+        Outcome::Halted(Halt::Over) => (Ending::LOST, None),
     };
     let tail = tail.map(|frames| writer.tail(frames + DONE));
-    if open.close_logged(ending, failure.as_ref(), tail.clone()).await {
+    if open.close_logged(ending, tail.clone()).await {
         // Its own client need not look it up.
         tail.into_iter().for_each(|tail| writer.send(tail.frames));
     }

@@ -3,38 +3,35 @@
 mod answerer;
 mod ending;
 mod logged;
+mod opening;
 mod relay;
 mod said;
 mod stored;
 mod tell;
 
-use std::time::Duration;
-
 use docent_llm::Turn;
-use futures_util::future::{join, join4, join5};
+use futures_util::future::{join, join5};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 pub use said::Whole;
 use stored::Settled;
 pub use stored::Stored;
 
 use super::log::Reader;
-use super::store::log::Place;
-use super::store::{self, Opening, twin};
-use super::{Question, conversations, followup, prompt};
+use super::store::{self, twin};
+use super::{Question, followup, prompt};
 use crate::App;
-use crate::auth::{Credential, Scope, TenantId};
+use crate::auth::{Credential, Scope};
 use crate::bots::{self, Bot};
-use crate::db::TenantTx;
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::http::Invocation;
 use crate::keys;
 use crate::search::{self, Hit};
-use crate::usage::{self, Spender, Spending};
+use crate::usage::{self, Spender};
 use answerer::{Answerer, Asked};
 use ending::Open;
+use opening::Known;
 
 /// How much a model may say where a cap on spend must hold: what it may cost is reserved before it begins.
 pub const MOST_ANSWER_TOKENS: u32 = 4096;
@@ -71,9 +68,6 @@ impl Begun {
         }
     }
 }
-
-/// An answer that nobody logs and that is not closed so long after its time is lost.
-const TO_CLOSE: Duration = Duration::from_secs(30);
 
 /// When to ask again what is being answered.
 const RETRY_SECONDS: u64 = 5;
@@ -149,120 +143,6 @@ async fn gather(invocation: Invocation, credential: Credential, mut question: Qu
     let earlier = followup::earlier(&question.text, &history);
     let asked = search::Asked::plain(&question.text, &bot, &embedder, Spender::of(&caller));
     let query = search::Query::new(&app, search::Asked { earlier: &earlier, capped: capped?, ..asked }).await?;
-    Known {
-        app,
-        until,
-        tenant,
-        owner,
-        question,
-        bot,
-        answerers,
-        history,
-        query,
-        floor: embedder.relevance_floor(),
-        twin,
-    }
-    .open()
-    .await
-}
-
-/// All that is known before the question is opened: what the first trip and the embedder told.
-struct Known {
-    app: App,
-    until: Instant,
-    tenant: TenantId,
-    owner: String,
-    question: Question,
-    bot: Bot,
-    answerers: Vec<Answerer>,
-    history: Vec<Turn>,
-    query: search::Query,
-    /// What is found below it answers nothing.
-    floor: Option<f64>,
-    /// An answer to the same request that came to nothing.
-    twin: Option<Place>,
-}
-
-impl Known {
-    /// The second trip: searches, reserves, and opens the answer.
-    async fn open(self) -> Result<Begun> {
-        let Known { app, until, tenant, owner, question, bot, mut answerers, history, mut query, floor, twin } = self;
-        let title = conversations::of_question(&question.text);
-        let conversation = app.clock.uuid();
-        // Messages are read in the order of their ids, and two of one millisecond are ordered by chance.
-        let mut ids = [app.clock.uuid(), app.clock.uuid()];
-        ids.sort_unstable();
-        let [user_message, message] = ids;
-        let logged = question.resumable.unwrap_or(bot.resumable);
-        let opening = Opening {
-            conversation,
-            thread: store::Thread { owner: &owner, client_id: &question.conversation },
-            bot: bot.id,
-            title: &title,
-            user_message,
-            answer: message,
-            question: &question.text,
-            regenerate: question.regenerate,
-            logged,
-            lease: if logged { app.limits.answers.lease } else { (until - Instant::now()) + TO_CLOSE },
-            client_id: question.asking.as_ref().map(|asking| asking.message.as_str()),
-            request: question.request(),
-            again: twin.is_some(),
-        };
-        let tx = app.db.tenant(tenant).await?;
-        let forget = twin::forget(&tx, twin);
-        let together = join4(search::hybrid(&tx, &query), forget, store::open(&tx, &opening), reserve(&tx, &answerers));
-        let (found, forgotten, opened, reserved) = tx.finish(async { Ok(together.await) }).await?;
-        forgotten?;
-        let opened = opened?;
-        let place = Place { conversation: opened.unwrap_or(conversation), message };
-        let (affordable, capped) = afford(answerers, reserved);
-        answerers = affordable;
-        let mut open = Open::new(&app, tenant, place, answerer::books(&answerers));
-        if opened.is_none() {
-            return Err(open.turn_away(in_progress()).await);
-        }
-        let (found, capped) = match found.and_then(|found| Ok((found, capped?))) {
-            Ok(both) => both,
-            Err(error) => return Err(open.turn_away(error).await),
-        };
-        let hits = search::complete(&app, tenant, &mut query, found).await;
-        if !search::relevant(&hits, floor) {
-            answerers = vec![Answerer::refusal()];
-        }
-        let question = question.text;
-        let ask = Ask { app, bot, answerers, question, history, hits, capped, until };
-        Ok(Begun::Fresh(Box::new(Prepared { ask, open, logged })))
-    }
-}
-
-/// Reserves what the answer may cost, in one order everywhere: two purses are never taken crosswise. Of each purse,
-/// whether some cap binds it.
-async fn reserve(tx: &TenantTx, answerers: &[Answerer]) -> Vec<(Uuid, Result<bool>)> {
-    let mut spendings = answerer::distinct(answerers.iter().filter_map(|answerer| answerer.spending.as_ref()));
-    let reserve = async |spending: Option<&Spending>| match spending {
-        Some(spending) => Some((spending.id(), spending.reserve(tx).await)),
-        None => None,
-    };
-    // At once: they share their trip with the commit.
-    let (first, second) = join(reserve(spendings.next()), reserve(spendings.next())).await;
-    [first, second].into_iter().flatten().collect()
-}
-
-/// Those whose purse has room. One that is used up silences its own answerer alone.
-fn afford(mut answerers: Vec<Answerer>, reserved: Vec<(Uuid, Result<bool>)>) -> (Vec<Answerer>, Result<bool>) {
-    let (mut capped, mut refused) = (false, None);
-    for (purse, outcome) in reserved {
-        match outcome {
-            Ok(binds) => capped |= binds,
-            Err(error) => {
-                answerers.retain(|answerer| answerer.spending.as_ref().is_none_or(|spending| spending.id() != purse));
-                refused = Some(error);
-            }
-        }
-    }
-    match refused {
-        Some(error) if answerers.is_empty() => (answerers, Err(error)),
-        _ => (answerers, Ok(capped)),
-    }
+    let floor = embedder.relevance_floor();
+    Known { app, until, tenant, owner, question, bot, answerers, history, query, floor, twin }.open().await
 }

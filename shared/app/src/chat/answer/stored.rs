@@ -7,7 +7,7 @@ use super::said::Whole;
 use crate::chat::out::Out;
 use crate::chat::request::Question;
 use crate::chat::store::log::Place;
-use crate::chat::store::twin::Twin;
+use crate::chat::store::twin::{Replaced, Twin};
 use crate::chat::ui_stream::{Chunk, TEXT, source_id};
 use crate::error::Result;
 
@@ -22,8 +22,8 @@ pub enum Settled {
     Stored(Box<Stored>),
     /// Made, and logged, at this moment.
     Live(Place),
-    /// Another answer, in the place of one that came to nothing.
-    Nothing(Option<Place>),
+    /// Another answer, mostly in the place of one that came to nothing.
+    Nothing(Option<Replaced>),
 }
 
 pub fn settled(twin: Option<Twin>, question: &Question) -> Result<Settled> {
@@ -34,7 +34,10 @@ pub fn settled(twin: Option<Twin>, question: &Question) -> Result<Settled> {
         "streaming" if twin.live && twin.logged && question.resumable != Some(false) => Ok(Settled::Live(twin.place)),
         "streaming" if twin.live => Err(in_progress()),
         "complete" | "refused" if !nameless => Ok(Settled::Stored(Box::new(Stored::new(twin)))),
-        _ => Ok(Settled::Nothing(Some(twin.place))),
+        state => {
+            let whole = matches!(state, "complete" | "refused");
+            Ok(Settled::Nothing(Some(Replaced { place: twin.place, whole })))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Ask, Prepared, deadline};
 use crate::chat::citations::{cited, supported};
 use crate::chat::out::Out;
 use crate::chat::ui_stream::{Chunk, TEXT};
-use crate::chat::{extractive, followup};
+use crate::chat::{extractive, followup, log};
 use crate::error::Result;
 
 impl Prepared {
@@ -21,9 +21,10 @@ impl Prepared {
         let metadata = json!({ "requestId": request_id, "answerer": ask.label(open.said()) });
         out.send(Chunk::Start { message_id: open.place().message, message_metadata: metadata }).await;
         out.send(Chunk::StartStep).await;
-        let outcome = ask.within(&out, open.said()).await;
+        let at = (open.tenant(), open.place());
+        let outcome = log::living(&ask.app, at, false, ask.within(&out, open.said())).await;
         let ending = Ending::of(&outcome, open.said());
-        let stored = open.close(ending, outcome.as_ref().err()).await;
+        let stored = open.close(ending).await.map(|_| ());
         if let Err(error) = &stored {
             tracing::error!(request_id, cause = ?error, "chat.store failed");
         }
@@ -45,9 +46,10 @@ impl Prepared {
     /// The same in one piece, for whoever does not read streams. What fails on the way is stored, and an error here.
     pub async fn whole(self, request_id: String) -> Result<Whole> {
         let Prepared { ask, mut open, .. } = self;
-        let outcome = ask.within(&Out::Nowhere, open.said()).await;
+        let at = (open.tenant(), open.place());
+        let outcome = log::living(&ask.app, at, false, ask.within(&Out::Nowhere, open.said())).await;
         let ending = Ending::of(&outcome, open.said());
-        let stored = open.close(ending, outcome.as_ref().err()).await;
+        let stored = open.close(ending).await.map(|_| ());
         if let Err(error) = outcome.as_ref().and(stored.as_ref()) {
             tracing::warn!(request_id, cause = ?error, "chat.answer failed");
         }

@@ -13,6 +13,11 @@ use uuid::Uuid;
 
 pub use title::{TITLE_LIMIT, of_question};
 
+use super::store::Thread;
+use crate::App;
+use crate::auth::TenantId;
+use crate::error::Result;
+
 /// Bytes of text and citations that one answer of the API carries; functions answer with 4.5 MB at most
 /// (<https://vercel.com/docs/functions/limitations#request-body-size>). A page has one message at least.
 pub const PAGE_BYTES: i64 = 2 * 1024 * 1024;
@@ -55,4 +60,10 @@ struct Feedback {
     answer: String,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// Our id of a conversation, if there is one that is not deleted.
+pub async fn find(app: &App, tenant: TenantId, thread: Thread<'_>) -> Result<Option<Uuid>> {
+    let tx = app.db.tenant(tenant).await?;
+    Ok(tx.finish(store::find(&tx, thread)).await?.map(|conversation| conversation.id))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::lease::BEATS;
 use crate::App;
 use crate::auth::TenantId;
 use crate::chat::store::log::{self, Batch, Heard, Place};
@@ -13,8 +14,6 @@ use crate::error::{Error, Result};
 
 /// How long frames gather after the first, which goes at once: a statement for each word would cost more than it tells.
 const GATHER: Duration = Duration::from_millis(50);
-/// In silence a producer says this often in a lease that it lives, and hears whether it is to stop.
-const BEATS: u32 = 5;
 /// Between two tries at a database that does not answer.
 const AGAIN: Duration = Duration::from_millis(200);
 /// Batches that may wait for a slow client; one that is slower reads the log instead.

@@ -107,15 +107,17 @@ pub async fn lose(tx: &TenantTx, place: Place, text: &str, code: &str) -> Result
     tx.execute(sql, &[&place.conversation, &place.message, &text, &code]).await.map(|_| ())
 }
 
-/// Asks whoever makes an answer of this conversation to end it. False: there is no such conversation.
-pub async fn stop(tx: &TenantTx, thread: Thread<'_>) -> Result<bool> {
+/// Asks whoever makes an answer of this conversation to end it. False: nobody makes one; nothing where there is no such
+/// conversation.
+pub async fn stop(tx: &TenantTx, thread: Thread<'_>) -> Result<Option<bool>> {
     let sql = "with thread as (
                  select c.id from conversation c
                  where c.tenant_id = $1 and c.owner = $3 and c.client_id = $2 and c.deleted_at is null
                ), asked as (
                  update message m set stop_asked = true from thread
                  where m.tenant_id = $1 and m.conversation_id = thread.id and m.state = 'streaming' and m.logged
+                 returning 1
                )
-               select 1 from thread";
-    Ok(tx.execute(sql, &[&thread.client_id, &thread.owner]).await? > 0)
+               select exists (select from asked) from thread";
+    Ok(tx.query_opt(sql, &[&thread.client_id, &thread.owner]).await?.map(|row| row.get(0)))
 }

@@ -19,6 +19,14 @@ pub struct Twin {
     pub usage: Value,
 }
 
+/// One that another takes the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    pub place: Place,
+    /// It came to its end, and is good until the other one begins.
+    pub whole: bool,
+}
+
 pub async fn find(tx: &TenantTx, thread: Thread<'_>, request: Option<&[u8]>) -> Result<Option<Twin>> {
     let sql =
         "select m.conversation_id, m.id, m.state, coalesce(m.state = 'streaming' and m.lease_until > now(), false),
@@ -38,9 +46,15 @@ pub async fn find(tx: &TenantTx, thread: Thread<'_>, request: Option<&[u8]>) -> 
     }))
 }
 
-/// Takes an answer away that another takes the place of, unless somebody is at it.
+/// Makes room for another answer to the same request: one that came to nothing goes, unless somebody is at it; a whole one
+/// stays until [`super::replace`], and answers this request no more.
 pub async fn forget(tx: &TenantTx, place: Option<Place>) -> Result<()> {
-    let sql = "delete from message where tenant_id = $1 and conversation_id = $2 and id = $3
+    let sql = "with kept as (
+                 update message set request = null
+                 where tenant_id = $1 and conversation_id = $2 and id = $3 and state in ('complete', 'refused') returning 1
+               )
+               delete from message where tenant_id = $1 and conversation_id = $2 and id = $3
+                 and state not in ('complete', 'refused')
                  and (state <> 'streaming' or coalesce(lease_until < now(), true)) returning 1";
     let (conversation, answer) = place.map(|place| (place.conversation, place.message)).unzip();
     tx.execute(sql, &[&conversation, &answer]).await.map(|_| ())

@@ -166,7 +166,11 @@ impl Draft {
 
     pub fn counts(&mut self, stop: Stop, least: usize, counts: [&str; 2]) -> Plan {
         let words = self.words(least);
-        let mut frames = self.begun(&words);
+        self.says(&words, stop, counts)
+    }
+
+    pub fn says(&mut self, words: &[&str], stop: Stop, counts: [&str; 2]) -> Plan {
+        let mut frames = self.begun(words);
         frames.extend(self.vendor.ending(stop, counts));
         let bytes = self.stream(&frames, true);
         let reason = match stop {

@@ -132,7 +132,7 @@ fn read_stream(reply: &Reply) -> Result<(End, Option<String>), String> {
 
 /// Codes and reasons that may stand at an end.
 fn known(said: &str) -> &'static str {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "stop",
         "length",
         "content-filter",
@@ -144,6 +144,7 @@ fn known(said: &str) -> &'static str {
         "provider_unavailable",
         "provider_rejected",
         "provider_protocol",
+        "provider_empty",
         "upstream_truncated",
         "provider_timeout",
     ];

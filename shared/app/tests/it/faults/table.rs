@@ -16,7 +16,7 @@ const fn row(name: &'static str, plan: fn(&mut Draft) -> Plan) -> Fault {
     Fault { name, plan }
 }
 
-pub const FAULTS: [Fault; 36] = [
+pub const FAULTS: [Fault; 37] = [
     row("none", |d| d.answers(Stop::Done, 1)),
     // Refused: never asked again, and the key is marked where it is to blame.
     row("401-bad-key", |d| d.refused(BadKey, "provider_auth").key("bad")),
@@ -56,6 +56,7 @@ pub const FAULTS: [Fault; 36] = [
     // Ends that are no faults of the wire, and must not look like whole answers.
     row("content-filter", |d| d.answers(Stop::Filter, 0)),
     row("length", |d| d.answers(Stop::Length, 1)),
+    row("empty", empty),
     row("endless-answer", endless_answer),
     // Nobody lets it end: the client goes, or the server's own time is over.
     row("client-leaves", Draft::leaves),
@@ -154,8 +155,17 @@ fn invalid_utf8(d: &mut Draft) -> Plan {
     Plan { end: End::Finish("stop"), text, bill: Bill::Counted, ..plan }
 }
 
+/// All is said, and it was nothing, or blanks: no answer, and asking again would be billed again.
+fn empty(d: &mut Draft) -> Plan {
+    let words: &[&str] = if d.dice.percent(50) { &[] } else { &[" ", "\n\n"] };
+    let plan = d.says(words, Stop::Done, super::plan::COUNTS);
+    Plan { end: End::Error("provider_empty"), text: Text::Is(String::new()), bill: Bill::Prompt, ..plan }
+}
+
 fn cannot_begin(d: &mut Draft) -> Plan {
-    match d.dice.below(6) {
+    match d.dice.below(7) {
+        // Who answered in its place is billed alone.
+        6 => empty(d).bill(Bill::Nothing),
         0 => d.refused(BadKey, "").key("bad"),
         1 => d.refused(NoCredit, "").key("out_of_credit"),
         2 => d.refused(NoModel, ""),

@@ -28,7 +28,10 @@ impl Scene {
             self.admin.execute(sql, &[&tenant]).await.unwrap();
         }
         self.get(&format!("/api/chat/{talk}/stream")).await;
-        self.post("/api/chat", asked).await;
+        self.post("/api/chat", asked.clone()).await;
+        let mut another = asked;
+        another["trigger"] = json!("regenerate-message");
+        self.post("/api/chat", another).await;
         let sql = "update stream_log set created_at = now() - interval '1 day' where tenant_id = $1";
         self.admin.execute(sql, &[&tenant]).await.unwrap();
         let headers = vec![("authorization", format!("Bearer {CRON_SECRET}"))];
