@@ -8,6 +8,7 @@ mod ingest;
 mod pdf;
 mod process;
 mod questions;
+mod relay;
 mod rival;
 mod search;
 mod system;
@@ -41,6 +42,11 @@ enum Command {
     Firstanswer(firstanswer::Options),
     /// Hybrid search as libraries grow, beside the same statement through libpq, and its recall
     Search(search::Options),
+    /// What a relay adds to a provider's answer, beside the direct call, a bare proxy and LiteLLM
+    Relay(relay::Options),
+    /// One of those who take part in `relay`, in a process of its own
+    #[command(hide = true)]
+    RelayPart(relay::PartOptions),
     /// What credentials, sealed keys and limits cost a request
     Walls,
 }
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Command::Questions(options) => questions::run(&options),
         Command::Firstanswer(options) => firstanswer::run(&options),
         Command::Search(options) => search::run(&options),
+        Command::Relay(options) => relay::run(&options),
+        Command::RelayPart(options) => relay::act(&options),
         Command::Walls => walls::run(),
     };
     match outcome {

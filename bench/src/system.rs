@@ -82,8 +82,7 @@ pub struct Ended {
 
 impl Client {
     pub fn new(url: String, token: String) -> Outcome<Client> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Client { http: reqwest::Client::builder().no_proxy().build()?, url, token })
+        Ok(Client { http: http()?, url, token })
     }
 
     pub async fn ingest(&self, filename: &str, bytes: Vec<u8>) -> Outcome<Ended> {
@@ -142,6 +141,11 @@ impl Client {
     async fn json(&self, request: RequestBuilder) -> Outcome<Value> {
         Ok(accepted(request).await?.json().await?)
     }
+}
+
+pub fn http() -> Outcome<reqwest::Client> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder().no_proxy().build()?)
 }
 
 async fn accepted(request: RequestBuilder) -> Outcome<Response> {

@@ -2,6 +2,9 @@
 
 use docent_llm::{Dialect, Error, Event};
 
+/// What a decoder may keep of an answer between two packets.
+const MOST_HELD: usize = 512 * 1024;
+
 /// The first byte says how the rest is cut into packets.
 pub fn answer(dialect: Dialect, bytes: &[u8]) {
     let Some((&size, wire)) = bytes.split_first() else { return };
@@ -33,7 +36,9 @@ pub fn answer(dialect: Dialect, bytes: &[u8]) {
 fn decode(dialect: Dialect, bytes: &[u8], packet: usize) -> (Vec<Event>, Result<(), Error>) {
     let (mut decoder, mut events) = (dialect.answer(), Vec::new());
     for bytes in bytes.chunks(packet) {
-        if let Err(error) = decoder.push(bytes, &mut events) {
+        let outcome = decoder.push(bytes, &mut events);
+        assert!(decoder.held() <= MOST_HELD, "{} bytes are kept", decoder.held());
+        if let Err(error) = outcome {
             return (events, Err(error));
         }
         if matches!(events.last(), Some(Event::Finish(_))) {

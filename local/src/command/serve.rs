@@ -44,10 +44,7 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     let router =
         function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
     terminal::note(&format!("listening on {}", options.listen));
-    let served = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .with_graceful_shutdown(up::terminated())
-        .await;
-    tasks.drained().await;
+    let served = system::listen::serve(listener, router, &tasks, up::terminated()).await;
     served.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again."))
 }
 

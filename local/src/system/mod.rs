@@ -1,6 +1,7 @@
 //! The private system of one machine: Postgres, a bucket, an encoder and all functions, in one process.
 
 mod demo;
+pub mod listen;
 mod secrets;
 
 use std::path::PathBuf;
@@ -95,15 +96,8 @@ impl System {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Failure> {
         let router = docent::function::everything(self.files.clone()).merge(console::router(&self.bucket_origin));
-        let http = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-            .with_graceful_shutdown(stop);
-        let tasks = self.files.app.tasks.clone();
         // What answers left behind is stored before the database goes.
-        let http = async {
-            let outcome = http.await;
-            tasks.drained().await;
-            outcome
-        };
+        let http = listen::serve(listener, router, &self.files.app.tasks, stop);
         let (options, bucket_listener, sender) = self.bucket;
         tokio::select! {
             outcome = http => outcome.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again.")),

@@ -38,15 +38,17 @@ impl Framing {
         }
     }
 
-    fn push(&mut self, bytes: &[u8], frames: &mut Vec<String>) -> Result<(), Error> {
+    fn held(&self) -> usize {
         match self {
-            Self::Lines(decoder) => decoder.push(bytes, frames),
-            Self::Sse(decoder) => {
-                let mut events = Vec::new();
-                let outcome = decoder.push(bytes, &mut events);
-                frames.extend(events.into_iter().map(|event| event.data));
-                outcome
-            }
+            Self::Sse(decoder) => decoder.held(),
+            Self::Lines(decoder) => decoder.held(),
+        }
+    }
+
+    fn each(&mut self, bytes: &[u8], show: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
+        match self {
+            Self::Lines(decoder) => decoder.each(bytes, show),
+            Self::Sse(decoder) => decoder.each(bytes, &mut |event| show(&event.data)),
         }
     }
 }
@@ -61,15 +63,22 @@ impl AnswerDecoder {
     /// Appends the events of these bytes. On an error the events before it are still appended, so that the
     /// network's way of cutting packets never decides which words are shown.
     pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Error> {
-        let mut frames = Vec::new();
-        let outcome = self.framing.push(bytes, &mut frames);
-        for frame in frames {
-            self.frames.frame(&frame, events)?;
-            if matches!(events.last(), Some(Event::Finish(_))) {
-                return Ok(());
+        let Self { framing, frames } = self;
+        let mut over = false;
+        let outcome = framing.each(bytes, &mut |frame| {
+            if !over {
+                frames.frame(frame, events)?;
+                over = matches!(events.last(), Some(Event::Finish(_)));
             }
-        }
-        outcome
+            Ok(())
+        });
+        // What follows the end is nobody's business.
+        if over { Ok(()) } else { outcome }
+    }
+
+    /// Bytes that it keeps until more of the answer has come: less than half a MiB, whatever comes.
+    pub fn held(&self) -> usize {
+        self.framing.held()
     }
 
     /// To be called when the body ended as its transport says it must, and no `Event::Finish` came.

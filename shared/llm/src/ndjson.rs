@@ -11,8 +11,8 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Appends every line that these bytes complete; empty lines are dropped.
-    pub(crate) fn push(&mut self, bytes: &[u8], lines: &mut Vec<String>) -> Result<(), Error> {
+    /// Shows every line that these bytes complete, and stops at the first that is not wanted; empty lines are dropped.
+    pub(crate) fn each(&mut self, bytes: &[u8], show: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
             if self.line.len() + text.len() > MAX_LINE {
@@ -20,14 +20,20 @@ impl Decoder {
             }
             self.line.extend_from_slice(text);
             if text.len() < part.len() {
-                let line = String::from_utf8(std::mem::take(&mut self.line))
+                let line = std::str::from_utf8(&self.line)
                     .map_err(|_| Error::protocol("A line of the provider's stream is not UTF-8."))?;
                 if !line.trim().is_empty() {
-                    lines.push(line);
+                    show(line)?;
                 }
+                self.line.clear();
             }
         }
         Ok(())
+    }
+
+    /// Bytes that are kept until more of the stream has come.
+    pub(crate) fn held(&self) -> usize {
+        self.line.capacity()
     }
 
     /// Whether no line is open.
@@ -45,8 +51,12 @@ mod tests {
         let wire = b"{\"a\":1}\r\n\n{\"b\":\"\xc3\xa9\"}\n{\"open\"";
         for cut in 0..=wire.len() {
             let (mut decoder, mut lines) = (Decoder::default(), Vec::new());
-            decoder.push(&wire[..cut], &mut lines).unwrap();
-            decoder.push(&wire[cut..], &mut lines).unwrap();
+            let mut keep = |line: &str| {
+                lines.push(line.to_owned());
+                Ok(())
+            };
+            decoder.each(&wire[..cut], &mut keep).unwrap();
+            decoder.each(&wire[cut..], &mut keep).unwrap();
             assert_eq!(lines, ["{\"a\":1}\r", "{\"b\":\"é\"}"], "cut at {cut}");
         }
     }
@@ -55,14 +65,14 @@ mod tests {
     fn a_line_is_capped_to_the_byte() {
         let mut exact = vec![b'1'; MAX_LINE];
         exact.push(b'\n');
-        assert_eq!(Decoder::default().push(&exact, &mut Vec::new()), Ok(()));
+        assert_eq!(Decoder::default().each(&exact, &mut |_| Ok(())), Ok(()));
         exact.insert(0, b'1');
-        let error = Decoder::default().push(&exact, &mut Vec::new()).unwrap_err();
+        let error = Decoder::default().each(&exact, &mut |_| Ok(())).unwrap_err();
         assert_eq!(error.code(), "provider_protocol");
     }
 
     #[test]
     fn bytes_that_are_not_text_are_refused() {
-        assert!(Decoder::default().push(b"\xff\n", &mut Vec::new()).is_err());
+        assert!(Decoder::default().each(b"\xff\n", &mut |_| Ok(())).is_err());
     }
 }

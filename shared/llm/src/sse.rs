@@ -5,8 +5,10 @@ use crate::Error;
 
 /// The longest line, without its end. Providers stay below 10 KiB.
 pub const MAX_LINE: usize = 64 * 1024;
-/// The most data that one event may collect from its lines.
-pub const MAX_EVENT: usize = 1024 * 1024;
+/// The most data that one event may collect from its lines; no provider cuts an event into several.
+pub const MAX_EVENT: usize = 128 * 1024;
+/// The longest name of an event. Real ones are a word or two.
+pub const MAX_NAME: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -32,6 +34,19 @@ impl Decoder {
     ///
     /// An event that is still open when the stream ends is never dispatched, as the standard demands.
     pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Error> {
+        self.each(bytes, &mut |event| {
+            events.push(event.clone());
+            Ok(())
+        })
+    }
+
+    /// Shows every event that these bytes complete, and stops at the first that is not wanted. An event is lent: a
+    /// packet of a thousand small ones costs no more memory than one of them.
+    pub(crate) fn each(
+        &mut self,
+        bytes: &[u8],
+        show: &mut dyn FnMut(&Event) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut rest = bytes;
         while let Some(first) = rest.first() {
             if self.after_carriage_return {
@@ -50,7 +65,7 @@ impl Decoder {
             let Some(end) = end else { break };
             self.after_carriage_return = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            self.end_line(events)?;
+            self.end_line(show)?;
         }
         Ok(())
     }
@@ -60,21 +75,22 @@ impl Decoder {
         self.line.is_empty() && !self.has_data
     }
 
-    fn end_line(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
+    /// Bytes that are kept until more of the stream has come.
+    pub(crate) fn held(&self) -> usize {
+        self.line.capacity() + self.event.name.capacity() + self.event.data.capacity()
+    }
+
+    fn end_line(&mut self, show: &mut dyn FnMut(&Event) -> Result<(), Error>) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.line);
         let mut line = bytes.as_slice();
         if !self.past_first_line {
             self.past_first_line = true;
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
-        if line.is_empty() {
-            self.dispatch(events);
-        } else {
-            self.field(line)?;
-        }
+        let outcome = if line.is_empty() { self.dispatch(show) } else { self.field(line) };
         self.line = bytes;
         self.line.clear();
-        Ok(())
+        outcome
     }
 
     fn field(&mut self, line: &[u8]) -> Result<(), Error> {
@@ -91,21 +107,27 @@ impl Decoder {
                 }
                 self.has_data = true;
                 if self.event.data.len() + value.len() > MAX_EVENT {
-                    return Err(Error::protocol("An event of the provider's stream is larger than 1 MiB."));
+                    return Err(Error::protocol("An event of the provider's stream is larger than 128 KiB."));
                 }
                 self.event.data.push_str(&value);
             }
-            b"event" => self.event.name = value.into_owned(),
+            b"event" => {
+                if value.len() > MAX_NAME {
+                    return Err(Error::protocol("An event of the provider's stream has a name of more than 1 KiB."));
+                }
+                self.event.name.clear();
+                self.event.name.push_str(&value);
+            }
             // A comment has an empty name; `id`, `retry` and what nobody knows change nothing here.
             _ => {}
         }
         Ok(())
     }
 
-    fn dispatch(&mut self, events: &mut Vec<Event>) {
-        let event = std::mem::take(&mut self.event);
-        if std::mem::take(&mut self.has_data) {
-            events.push(event);
-        }
+    fn dispatch(&mut self, show: &mut dyn FnMut(&Event) -> Result<(), Error>) -> Result<(), Error> {
+        let outcome = if std::mem::take(&mut self.has_data) { show(&self.event) } else { Ok(()) };
+        self.event.name.clear();
+        self.event.data.clear();
+        outcome
     }
 }

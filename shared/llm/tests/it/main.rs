@@ -12,6 +12,7 @@ mod faults;
 mod fetch;
 mod inside;
 mod keys;
+mod memory;
 mod providers;
 mod refusals;
 mod rerank;

@@ -1,6 +1,6 @@
 //! The decoder against the standard's rules, its own limits, and any way to cut the bytes.
 
-use docent_llm::sse::{Decoder, Event, MAX_EVENT, MAX_LINE};
+use docent_llm::sse::{Decoder, Event, MAX_EVENT, MAX_LINE, MAX_NAME};
 use proptest::prelude::*;
 
 /// The events, and whether an error ended them.
@@ -50,6 +50,10 @@ fn lines_and_events_are_capped_to_the_byte() {
     assert_eq!(decode([format!("{line}\n\n").as_bytes()]).0.len(), 1);
     assert!(decode([format!("{line}a\n\n").as_bytes()]).1);
     assert!(decode([line.as_bytes(), b"a"]).1, "an endless line is refused before it ends");
+
+    let name = format!("event:{}", "a".repeat(MAX_NAME));
+    assert_eq!(decode([format!("{name}\ndata\n\n").as_bytes()]).0[0].name.len(), MAX_NAME);
+    assert!(decode([format!("{name}a\n").as_bytes()]).1);
 
     // Sixteen lines and the fifteen line feeds between them.
     let mut wire = format!("data:{}\n", "a".repeat(MAX_EVENT / 16 - 6)).repeat(16);
