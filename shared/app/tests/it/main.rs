@@ -41,6 +41,7 @@ mod matrix;
 mod migration;
 mod mutation;
 mod openai;
+mod openapi;
 mod origin;
 mod output;
 mod parts;
