@@ -17,8 +17,8 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 }
 
-/** A page of its own, signed in unless `signedIn` is false. `guard()` asserts that nothing forbidden has happened. */
-export async function openConsole(browser, docent, { screen = SCREENS.light, signedIn = true } = {}) {
+/** A page of its own, the console signed in unless `signedIn` is false or `path` names another. `guard()` asserts that nothing forbidden has happened. */
+export async function openConsole(browser, docent, { screen = SCREENS.light, signedIn = true, path = signedIn ? `/#token=${docent.token}` : "/" } = {}) {
   const context = await browser.newContext({ ...screen, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
@@ -32,7 +32,7 @@ export async function openConsole(browser, docent, { screen = SCREENS.light, sig
     // Only the presigned upload may leave for another origin.
     if (foreign && !["PUT", "OPTIONS"].includes(request.method())) wrongs.push(`foreign request: ${request.method()} ${request.url()}`);
   });
-  await page.goto(signedIn ? `${docent.url}/#token=${docent.token}` : `${docent.url}/`);
+  await page.goto(docent.url + path);
   const guard = async () => {
     assert.deepEqual(wrongs, []);
     await context.close();

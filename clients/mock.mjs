@@ -9,7 +9,7 @@ import { answerChunks } from "./mock-answer.mjs";
 import { widgetRoute, widgetWorld } from "./mock-widget.mjs";
 
 const PUBLIC = fileURLToPath(new URL("../public", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".json": "application/json" };
 export const TOKEN = "docent_sk_mock_000000000000000000000000000000mock00";
 
 /** Starts the mock and its bucket. `pace` is the time between two scripted steps in milliseconds. */

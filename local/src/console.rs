@@ -1,4 +1,4 @@
-//! The console's files and the widget's, carried inside the binary.
+//! The console's files, the widget's and the API's description, carried inside the binary.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -23,6 +23,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const ASSETS: &[Asset] = assets![
     "index.html" => HTML,
+    "api.html" => HTML,
+    "api.css" => CSS,
+    "api.js" => SCRIPT,
+    "openapi.json" => "application/json",
     "console.css" => CSS,
     "console.js" => SCRIPT,
     "theme.js" => SCRIPT,
@@ -46,6 +50,9 @@ const ASSETS: &[Asset] = assets![
     "console/upload.mjs" => SCRIPT,
     "console/view.mjs" => SCRIPT,
     "console/watch.mjs" => SCRIPT,
+    "reference/example.mjs" => SCRIPT,
+    "reference/operation.mjs" => SCRIPT,
+    "reference/schema.mjs" => SCRIPT,
 ];
 
 /// Everything from the same origin, plus the bucket that files are sent to.

@@ -85,6 +85,14 @@ impl Embedder {
         Ok(Embedder { name: name.to_owned(), model })
     }
 
+    /// The same for a model that a request names: that it is not here is then the request's mistake, not the server's.
+    pub fn named(app: &App, tenant: TenantId, name: &str, keys: &[Sealed]) -> Result<Embedder> {
+        Embedder::resolve(app, tenant, name, keys).map_err(|error| match error.kind {
+            Kind::NotConfigured => Error::invalid(error.detail).hint(error.hint),
+            _ => error,
+        })
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

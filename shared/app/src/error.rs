@@ -129,6 +129,43 @@ impl Error {
 }
 
 impl Kind {
+    /// Every kind that a request may meet, for the description of the API. The two that carry a code stand here once for
+    /// each, as documents and providers name them.
+    pub fn all() -> Vec<Kind> {
+        use docent_llm::ErrorKind::*;
+        let providers = [Auth, Quota, RateLimited { retry_after: None }, Unavailable, Rejected, Protocol, Truncated];
+        let providers = providers.into_iter().chain([Timeout, Endpoint]);
+        let documents = docent_text::ErrorKind::ALL.map(docent_text::ErrorKind::code);
+        [
+            Kind::InvalidRequest,
+            Kind::Unauthorized,
+            Kind::Forbidden,
+            Kind::WrongOrigin,
+            Kind::NotFound,
+            Kind::MethodNotAllowed,
+            Kind::Conflict,
+            Kind::PayloadTooLarge,
+            Kind::UnsupportedType,
+            Kind::SpendCap,
+            Kind::RateLimited,
+            Kind::IdempotencyInProgress,
+            Kind::IdempotencyMismatch,
+            Kind::AnswerInProgress,
+            Kind::Deadline,
+            Kind::ProducerLost,
+            Kind::Busy,
+            Kind::DatabaseUnavailable,
+            Kind::StorageUnavailable,
+            Kind::IssuerUnavailable,
+            Kind::NotConfigured,
+            Kind::Internal,
+        ]
+        .into_iter()
+        .chain(documents.map(Kind::Document))
+        .chain(providers.map(|kind| Kind::Provider(docent_llm::Error::from(kind).code())))
+        .collect()
+    }
+
     pub fn code(&self) -> &'static str {
         match self {
             Kind::InvalidRequest => "invalid_request",
@@ -189,7 +226,7 @@ impl Kind {
         }
     }
 
-    fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
             Kind::InvalidRequest => "Correct the request and send it again.",
             Kind::Unauthorized => {

@@ -1,15 +1,15 @@
 //! Which rooms each function mounts: picked once, for every platform. A function's name is its URL, its binary on both
 //! clouds and its log prefix. Reads the environment, awaits nothing.
 
-use axum::Router;
 use axum::extract::FromRef;
 
 use crate::config::{self, Environment};
+use crate::http::Router;
 use crate::ingest::{self, Ingest};
 use crate::objects::Objects;
 use crate::{App, auth, bots, chat, documents, health, http, keys, search, telemetry, usage, webhooks};
 
-type Built = Result<Router, config::Error>;
+type Built = Result<axum::Router, config::Error>;
 
 /// What the rooms share that touch the bucket. The others never construct it, so their binaries link no S3 client.
 #[derive(Clone)]
@@ -52,10 +52,7 @@ pub fn health() -> Built {
 
 pub fn keys() -> Built {
     let app = app()?;
-    Ok(http::service(
-        keys::router().merge(auth::router()).merge(webhooks::router()).with_state(app.clone()),
-        &app.front,
-    ))
+    Ok(http::service(keys_rooms().with_state(app.clone()), &app.front))
 }
 
 pub fn bots() -> Built {
@@ -84,17 +81,30 @@ pub fn ingest_messages() -> Result<Ingest, config::Error> {
 }
 
 /// Every room behind one address, for the process that has them all.
-pub fn everything(files: Files) -> Router {
-    let rooms: Router<Files> = health::router()
-        .merge(keys::router())
-        .merge(auth::router())
-        .merge(webhooks::router())
-        .merge(bots_rooms())
-        .merge(chat::router())
-        .merge(documents::router())
-        .merge(ingest::router());
+pub fn everything(files: Files) -> axum::Router {
+    let all = functions().into_iter().fold(Router::new(), |all, (_, rooms)| all.merge(rooms));
     let front = files.app.front.clone();
-    http::service(rooms.with_state(files), &front)
+    http::service(all.with_state(files), &front)
+}
+
+/// Every function by its name, and the rooms that it mounts.
+pub fn functions() -> [(&'static str, Router<Files>); 6] {
+    [
+        ("health", health::router()),
+        ("keys", keys_rooms()),
+        ("bots", bots_rooms()),
+        ("chat", chat::router()),
+        ("upload", documents::router()),
+        ("ingest", ingest::router()),
+    ]
+}
+
+fn keys_rooms<S>() -> Router<S>
+where
+    App: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    keys::router().merge(auth::router()).merge(webhooks::router())
 }
 
 fn bots_rooms<S>() -> Router<S>

@@ -1,5 +1,7 @@
 //! Docent: a multi-tenant RAG chat backend made of small functions. A document goes in by a presigned upload and an
-//! event; an answer comes out as a cited stream; a tenant's wall stands around both. Start at [`function`].
+//! event; an answer comes out as a cited stream; a tenant's wall stands around both.
+//!
+//! Start at [`function`].
 
 pub mod app;
 pub mod auth;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::session::{Person, Presented};
 use super::token::{self, TokenKind};
 use super::visitor::Visitor;
-use super::{Caller, Need, Scope, TenantId, store};
+use super::{Caller, Chat, Need, Scope, TenantId, store};
 use crate::App;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
@@ -38,13 +38,14 @@ impl<S> Deref for May<S> {
 }
 
 /// A well-formed credential whose tenant is only claimed so far, or vouched for by a signature. [`Credential::verify`]
-/// makes it a fact in the same trip as the statements that stand beside it.
-pub struct Credential {
+/// makes it a fact in the same trip as the statements that stand beside it. `N` says what it will be needed for.
+pub struct Credential<N = Chat> {
     tenant: TenantId,
     proof: Proof,
     address: ClientAddress,
     notes: Notes,
     app: App,
+    need: PhantomData<N>,
 }
 
 enum Proof {
@@ -53,7 +54,7 @@ enum Proof {
     Person(Box<Person>),
 }
 
-impl Credential {
+impl<N> Credential<N> {
     /// The claimed tenant: good for opening its door, where row security and the credential's row decide.
     pub fn tenant(&self) -> TenantId {
         self.tenant
@@ -122,10 +123,11 @@ impl Credential {
     }
 }
 
-impl<S> FromRequestParts<S> for Credential
+impl<S, N> FromRequestParts<S> for Credential<N>
 where
     App: FromRef<S>,
     S: Send + Sync,
+    N: Send,
 {
     type Rejection = Error;
 
@@ -134,7 +136,7 @@ where
         let (tenant, proof) = prove(parts, &app).await?;
         let address = parts.extensions.get().copied().unwrap_or_else(ClientAddress::unknown);
         let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
-        let credential = Credential { tenant, proof, address, notes, app };
+        let credential = Credential { tenant, proof, address, notes, app, need: PhantomData };
         if let Proof::Person(person) = &credential.proof {
             credential.app.newcomers.admit(&credential.app, tenant, person).await?;
         }
@@ -151,7 +153,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let credential = Credential::from_request_parts(parts, state).await?;
+        let credential = Credential::<N>::from_request_parts(parts, state).await?;
         let scope = if credential.confined().is_some() { N::OF_VISITOR } else { N::SCOPE };
         Ok(May { caller: credential.verify_alone(scope).await?, scope: PhantomData })
     }

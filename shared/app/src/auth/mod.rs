@@ -1,6 +1,8 @@
 //! Who is asking: tenants, platform tokens, visitors, sessions of identity providers, and the caller that routes take
 //! as an argument.
 
+#[cfg(feature = "openapi")]
+mod described;
 mod extract;
 mod operator;
 mod provision;

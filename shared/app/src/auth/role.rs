@@ -1,7 +1,8 @@
 //! What a caller may do. Deny by default: a handler names the one scope that it needs, and without it gets no caller.
 
 /// What a route needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
 pub enum Scope {
     /// Ask questions.
     Chat,

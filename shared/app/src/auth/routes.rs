@@ -1,10 +1,9 @@
 //! `/api/tokens`: make, list and revoke platform tokens; `/api/tokens/visitor`: let a visitor of a page in.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::{delete, get, post};
 use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,8 +13,8 @@ use super::token::TokenKind;
 use super::visitor::{IDENTITY_SECONDS, LIFETIME_SECONDS, LONGEST_NAME, LONGEST_SUBJECT, Visitor, vouched};
 use super::{Admin, May, Page, Scope, extract, token};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Create, Created, Json, Path, small_bodies};
-use crate::limits::idempotency;
+use crate::http::{Create, Created, Json, Path, Router, delete, get, post, small_bodies};
+use crate::limits::idempotency::{self, Once};
 use crate::{App, config};
 
 pub fn router<S>() -> Router<S>
@@ -33,14 +32,16 @@ where
 /// Origins of one publishable token: a tenant's sites, with and without `www`, and some more.
 const ORIGINS_LIMIT: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewTokenWire {
+    #[schemars(length(min = 1, max = 200))]
     name: String,
     #[serde(default)]
     publishable: bool,
     /// Of a secret token.
     #[serde(default)]
+    #[schemars(with = "Vec<Scope>")]
     scopes: Vec<String>,
     /// Of a publishable one: the pages that may use it, exactly.
     #[serde(default)]
@@ -50,13 +51,14 @@ struct NewTokenWire {
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TokenWire {
     id: Uuid,
     name: String,
     kind: String,
     last4: String,
+    #[schemars(with = "Vec<Scope>")]
     scopes: Vec<String>,
     origins: Vec<String>,
     bot: Option<Uuid>,
@@ -71,7 +73,7 @@ struct TokenWire {
     visitor_secret: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TokensWire {
     tokens: Vec<TokenWire>,
 }
@@ -177,7 +179,7 @@ async fn revoke_token(State(app): State<App>, caller: May<Admin>, Path(id): Path
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewVisitorWire {
     /// What an anonymous visitor likes to be called.
@@ -188,7 +190,7 @@ struct NewVisitorWire {
     renew: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct IdentityWire {
     id: String,
@@ -198,7 +200,7 @@ struct IdentityWire {
     signature: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct VisitorWire {
     token: String,
@@ -212,7 +214,7 @@ async fn create_visitor(
     State(app): State<App>,
     page: Page,
     Json(new): Json<NewVisitorWire>,
-) -> Result<(StatusCode, Json<VisitorWire>)> {
+) -> Result<Created<VisitorWire>> {
     let shown = page.origin.as_ref().and_then(|shown| shown.to_str().ok()).ok_or_else(extract::wrong_origin)?;
     let (origin, id) = (shown.to_owned(), visitor_id(&app, &page, &new)?);
     let nickname = new.nickname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
@@ -231,7 +233,7 @@ async fn create_visitor(
         nickname: visitor.nickname,
         expires_at: Timestamp::from_second(expires).map_err(Error::internal)?,
     };
-    Ok((StatusCode::CREATED, Json(wire)))
+    Ok(Created(Once::Made(wire)))
 }
 
 fn visitor_id(app: &App, page: &Page, new: &NewVisitorWire) -> Result<String> {

@@ -1,5 +1,6 @@
 //! What can be said about a bot, and the limits of each part. Pure.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
@@ -37,10 +38,13 @@ pub struct Fields {
 }
 
 /// The parts that a request names; the others stay as they are.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "BotFields")]
 pub struct Change {
+    #[schemars(length(min = 1, max = NAME_LIMIT))]
     name: Option<String>,
+    #[schemars(length(max = INSTRUCTIONS_LIMIT))]
     instructions: Option<String>,
     provider: Option<String>,
     model: Option<String>,

@@ -1,10 +1,9 @@
 //! `/api/bots`: make, list, change and delete bots.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::get;
 use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,7 +13,7 @@ use super::{Bot, Manner, Record, store};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::{Create, Created, Json, Path, small_bodies};
+use crate::http::{Create, Created, Json, Path, Router, get, small_bodies};
 use crate::limits::idempotency;
 
 pub fn router<S>() -> Router<S>
@@ -29,7 +28,7 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct BotWire {
     id: Uuid,
@@ -55,7 +54,7 @@ struct BotWire {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BotsWire {
     bots: Vec<BotWire>,
 }

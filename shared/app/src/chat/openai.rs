@@ -4,10 +4,11 @@
 mod responses;
 pub(super) mod routes;
 
-pub use responses::Response;
+pub use responses::{Response, ResponseWire};
 
 use docent_llm::{Role, Turn};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 
 /// What a completion needs of the request. Whatever else a client sends (sampling, tools, seeds) is the bot's to decide
 /// and is ignored, as are system messages: instructions are the bot's.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CompletionRequest")]
 pub struct Body {
     /// A bot's id or name, or `default`.
     model: String,
@@ -28,27 +30,30 @@ pub struct Body {
     stream_options: Option<StreamOptions>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct StreamOptions {
     include_usage: Option<bool>,
 }
 
 /// Items of other kinds than messages have no role, and say nothing here.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CompletionMessage")]
 struct Message {
     #[serde(default)]
     role: String,
     content: Option<Content>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CompletionPart")]
 struct Part {
     text: Option<String>,
 }
@@ -174,15 +179,58 @@ impl Completion {
     }
 
     /// The same in one piece.
-    pub fn whole(&self, whole: &Whole) -> Value {
-        let message = json!({ "role": "assistant", "content": whole.text, "refusal": null,
-                              "annotations": annotations(&whole.citations), "citations": whole.citations });
-        json!({
-            "id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
-            "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": reason(whole.reason) }],
-            "usage": usage(&whole.usage),
-        })
+    pub fn whole<'a>(&'a self, whole: &'a Whole) -> CompletionWire<'a> {
+        let annotations = annotations(&whole.citations);
+        let Whole { text: content, citations, .. } = whole;
+        let message = AssistantWire { role: "assistant", content, refusal: None, annotations, citations };
+        let choice = ChoiceWire { index: 0, message, logprobs: None, finish_reason: reason(whole.reason) };
+        CompletionWire {
+            id: &self.id,
+            object: "chat.completion",
+            created: self.created,
+            model: &self.model,
+            choices: [choice],
+            usage: usage(&whole.usage),
+        }
     }
+}
+
+/// <https://platform.openai.com/docs/api-reference/chat/object>
+#[derive(Serialize, JsonSchema)]
+pub struct CompletionWire<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Seconds of Unix time.
+    created: i64,
+    model: &'a str,
+    choices: [ChoiceWire<'a>; 1],
+    usage: SpentWire,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ChoiceWire<'a> {
+    index: u32,
+    message: AssistantWire<'a>,
+    logprobs: Option<Value>,
+    finish_reason: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AssistantWire<'a> {
+    role: &'static str,
+    content: &'a str,
+    refusal: Option<&'static str>,
+    /// Documents as OpenAI's `url_citation`s.
+    annotations: Vec<Value>,
+    /// The same as `POST /api/chat` tells them.
+    citations: &'a [Value],
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SpentWire {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
 }
 
 /// Documents have no public address: a name that says which one stands for it.
@@ -205,10 +253,10 @@ fn reason(reason: &str) -> &str {
     }
 }
 
-fn usage(ours: &Value) -> Value {
+fn usage(ours: &Value) -> SpentWire {
     let count = |name: &str| ours[name].as_u64().unwrap_or_default();
-    let (input, output) = (count("inputTokens"), count("outputTokens"));
-    json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input.saturating_add(output) })
+    let (prompt_tokens, completion_tokens) = (count("inputTokens"), count("outputTokens"));
+    SpentWire { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Only the last user message counts; the server's own history is the truth, so forged turns change nothing.
 
 use docent_llm::Turn;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -48,7 +49,8 @@ pub struct Asking {
     pub nameless: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Question")]
 pub struct Body {
     id: Option<String>,
     #[serde(default)]
@@ -75,7 +77,8 @@ impl Question {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "QuestionMessage")]
 struct Message {
     id: Option<Value>,
     role: String,
@@ -86,7 +89,8 @@ struct Message {
 }
 
 /// Parts of other kinds (tools, reasoning, steps, data) are skipped: a client may carry what it likes.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "QuestionPart")]
 struct Part {
     #[serde(rename = "type")]
     kind: String,
@@ -95,11 +99,12 @@ struct Part {
 }
 
 /// Text where a kind that we know has text; in other kinds, and in other people's turns, the field may be anything.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum Carried {
     Text(String),
-    Other(IgnoredAny),
+    Other(#[schemars(with = "Value")] IgnoredAny),
 }
 
 impl Carried {

@@ -1,12 +1,11 @@
 //! `/api/chat`, and what a bot had no answer to.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use futures_util::Stream;
 use futures_util::future::join;
 use http::{HeaderName, HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,10 +15,12 @@ use super::gaps::{DEFAULT_DAYS, Gap, MOST_QUESTIONS, gaps};
 use super::log::Reader;
 use super::out::Out;
 use super::request::Body;
+use super::ui_stream::Chunk;
 use super::{answer, store};
 use crate::auth::{Chat, Credential, May, Write};
 use crate::error::{Error, Kind, Result};
-use crate::http::{IDEMPOTENCY_REPLAYED, Invocation, Json, Path, Query, RequestId, sse};
+use crate::http::answers::{EventStream, NoContent, OneOf};
+use crate::http::{IDEMPOTENCY_REPLAYED, Invocation, Json, Path, Query, RequestId, Router, get, post, sse};
 use crate::{App, bots};
 
 /// What the chat function serves.
@@ -49,10 +50,10 @@ async fn create_answer(
     id: RequestId,
     credential: Credential,
     Json(body): Json<Body>,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<AnswerWire>, EventStream<Chunk<'static>>)>> {
     let (streams, request_id) = (body.streams(), id.as_str().to_owned());
     let whole = |whole| Json(AnswerWire::from(whole)).into_response();
-    Ok(match answer::prepare(invocation, credential, body.question()?, &request_id).await? {
+    let response = match answer::prepare(invocation, credential, body.question()?, &request_id).await? {
         Begun::Fresh(prepared) if !streams => whole(prepared.whole(request_id).await?),
         Begun::Fresh(prepared) => {
             ui_stream(sse::produce(move |frames| prepared.stream(request_id, Out::UiStream(frames))))
@@ -63,7 +64,8 @@ async fn create_answer(
         }
         Begun::Logged(reader) => ui_stream(reader.frames()),
         Begun::Live(reader) => replayed(ui_stream(reader.frames())),
-    })
+    };
+    Ok(response.into())
 }
 
 /// Says that nobody was asked: an earlier request was.
@@ -80,7 +82,7 @@ fn ui_stream(frames: impl Stream<Item = String> + Send + 'static) -> Response {
     response
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct AnswerWire {
     message_id: Uuid,
@@ -101,20 +103,25 @@ impl From<Whole> for AnswerWire {
 
 /// All that was sent of the answer that is being made in a conversation, and then what comes. 204 tells the client that
 /// there is nothing to resume.
-async fn resume_answer(invocation: Invocation, caller: May<Chat>, Path(id): Path<String>) -> Result<Response> {
+async fn resume_answer(
+    invocation: Invocation,
+    caller: May<Chat>,
+    Path(id): Path<String>,
+) -> Result<OneOf<(EventStream<Chunk<'static>>, NoContent)>> {
     let Invocation { app, until } = invocation;
     let tx = app.db.tenant(caller.tenant).await?;
     let live = tx.finish(store::log::live(&tx, store::Thread { owner: &caller.owner, client_id: &id })).await?;
-    Ok(match live {
+    let response = match live {
         Some(place) => ui_stream(Reader::new(app, caller.tenant, place, until).frames()),
         None => StatusCode::NO_CONTENT.into_response(),
-    })
+    };
+    Ok(response.into())
 }
 
 /// An answer that was asked for and has not begun has, mostly, by then.
 const STOP_AGAIN_SECONDS: u64 = 1;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StoppedWire {
     success: bool,
 }
@@ -133,13 +140,13 @@ async fn stop_answer(State(app): State<App>, caller: May<Chat>, Path(id): Path<S
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SinceWire {
     since: Option<jiff::Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct GapsWire {
     gaps: Vec<GapWire>,
     /// How many refused questions the gaps are made of.
@@ -148,7 +155,7 @@ struct GapsWire {
     truncated: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct GapWire {
     question: String,

@@ -1,6 +1,7 @@
 //! The AI SDK's UI message stream, version 1: the subset that its majors 5, 6 and 7 all read.
 //! <https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol>
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,8 +11,9 @@ use crate::error::Error;
 use crate::search::Hit;
 
 /// One chunk of the stream. An unknown `type` kills the whole message in every client, so there are no others.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[schemars(rename = "UiMessageChunk")]
 pub enum Chunk<'a> {
     Start {
         message_id: Uuid,

@@ -60,7 +60,8 @@ pub struct Document {
     epoch: i64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
 pub enum Status {
     Uploading,
     Queued,

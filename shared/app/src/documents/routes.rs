@@ -1,12 +1,11 @@
 //! `/api/documents`: lists, one document, its progress, its end.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::IntoResponse;
 use futures_util::{Stream, StreamExt, future, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,8 +15,9 @@ use super::{Document, Filter, Status, metadata};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::{Error, Result};
-use crate::http::list::{Cursor, limit, unchanged};
-use crate::http::{Json, Path, Query, sse};
+use crate::http::answers::{EventStream, NotModified, OneOf};
+use crate::http::list::{Cursor, LONGEST_PAGE, limit, unchanged};
+use crate::http::{Json, Path, Query, Router, get, sse};
 use crate::objects::Objects;
 
 /// How soon a client whose stream ended early comes back, in milliseconds.
@@ -40,16 +40,17 @@ where
         .merge(super::source::routes::router())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct DocumentsWire {
     documents: Vec<DocumentWire>,
     next_cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct PageWire {
+    #[schemars(range(min = 1, max = LONGEST_PAGE))]
     limit: Option<i64>,
     cursor: Option<String>,
     /// One or several, separated by commas.
@@ -107,7 +108,7 @@ async fn find_document(
     caller: May<Read>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<DocumentWire>, NotModified)>> {
     let document = super::find(&app, caller.tenant, id).await?;
     if document.status == Status::Deleted {
         return Err(Error::not_found("document"));
@@ -121,7 +122,7 @@ async fn find_document(
         response.headers_mut().insert(header::ETAG, value);
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(response)
+    Ok(response.into())
 }
 
 async fn delete_document(State(app): State<App>, caller: May<Write>, Path(id): Path<Uuid>) -> Result<StatusCode> {
@@ -134,13 +135,13 @@ async fn watch_document(
     caller: May<Read>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
-) -> Result<Response> {
+) -> Result<OneOf<(EventStream<DocumentWire>,)>> {
     let document = super::find(&app, caller.tenant, id).await?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     if app.limits.buffered_progress {
-        return Ok(sse::response(snapshot(document)));
+        return Ok(sse::response(snapshot(document)).into());
     }
-    Ok(sse::response(updates(app, caller.tenant, document, seen).map(frame)))
+    Ok(sse::response(updates(app, caller.tenant, document, seen).map(frame)).into())
 }
 
 /// Where answers are buffered, one status and when to ask again.

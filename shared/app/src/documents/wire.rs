@@ -1,13 +1,14 @@
 //! A document as clients read it, in every answer that shows one.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Document;
+use super::{Document, Status};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentWire {
     id: Uuid,
@@ -15,6 +16,7 @@ pub struct DocumentWire {
     title: Option<String>,
     content_type: Option<String>,
     size: i64,
+    #[schemars(with = "Status")]
     status: &'static str,
     progress: ProgressWire,
     pages: Option<i32>,
@@ -30,13 +32,13 @@ pub struct DocumentWire {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ProgressWire {
     done: i32,
     total: i32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FailureWire {
     code: String,
     message: String,

@@ -1,13 +1,15 @@
 //! `/api/health`: draft-inadarei-api-health-check, plus the plain `healthy` that simple monitors look for.
 
+use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::App;
+use crate::http::answers::{self, OneOf};
+use crate::http::{Router, get};
 
 pub fn router<S>() -> Router<S>
 where
@@ -20,7 +22,7 @@ where
         .route("/api/health/ready", get(health))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: &'static str,
     healthy: bool,
@@ -28,28 +30,28 @@ struct Health {
     checks: Checks,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Checks {
     postgres: [Check; 1],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Check {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Ping {
     status: &'static str,
 }
 
-async fn ping() -> Response {
-    health_json(StatusCode::OK, &Ping { status: "pass" })
+async fn ping() -> OneOf<(answers::Health<Ping>,)> {
+    health_json(StatusCode::OK, &Ping { status: "pass" }).into()
 }
 
-async fn health(State(app): State<App>) -> Response {
+async fn health(State(app): State<App>) -> OneOf<(answers::Health<Health>,)> {
     let failure = app.db.ping().await.err();
     let (status, word) = match failure {
         None => (StatusCode::OK, "pass"),
@@ -61,7 +63,7 @@ async fn health(State(app): State<App>) -> Response {
     let output = failure.as_ref().map(|error| error.code());
     let checks = Checks { postgres: [Check { status: word, output }] };
     let body = Health { status: word, healthy: failure.is_none(), version: env!("CARGO_PKG_VERSION"), checks };
-    health_json(status, &body)
+    health_json(status, &body).into()
 }
 
 fn health_json(status: StatusCode, body: &impl Serialize) -> Response {

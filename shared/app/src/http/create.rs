@@ -1,6 +1,6 @@
 //! A body that creates something, and the `Idempotency-Key` that keeps a retry from creating it twice.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Json;
-use crate::error::{Error, Kind};
+use super::{Json, bytes};
+use crate::error::Error;
 use crate::limits::idempotency::{Attempt, Once};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,11 +37,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Create<T> {
         }
         let (key, address) = (key.clone(), format!("{} {}", request.method(), request.uri().path()));
         let (parts, body) = request.into_parts();
-        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
-        let bytes = bytes.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::PayloadTooLarge, "The body is larger than this takes."),
-            _ => Error::invalid("The body did not arrive whole."),
-        })?;
+        let bytes = bytes(Request::from_parts(parts.clone(), body), state).await?;
         let attempt = Attempt::new(key.as_bytes(), &address, &bytes)?;
         let Json(new) = Json::<T>::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
         Ok(Create { new, attempt: Some(attempt) })

@@ -1,5 +1,6 @@
 //! axum's extractors, with refusals that say what was wrong in problem+json.
 
+use axum::body::Bytes;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
@@ -58,6 +59,14 @@ fn refused(rejection: JsonRejection) -> Error {
         }
         _ => Error::invalid(format!("The body is not what this address takes: {}", rejection.body_text())),
     }
+}
+
+/// A body as it came, for who looks at its bytes before anything is read of them.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::PayloadTooLarge, "The body is larger than this takes."),
+        _ => Error::invalid("The body did not arrive whole."),
+    })
 }
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {

@@ -1,12 +1,15 @@
 //! The only layer stack: request id, catch-panic, body limit, one log line, problem+json for everything that fails,
 //! and the headers that every answer carries.
 
+pub mod answers;
 mod cors;
 mod create;
 mod extract;
 mod invocation;
 pub mod list;
 mod notes;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod problem;
 pub mod sse;
 
@@ -15,7 +18,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -23,11 +25,20 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
+#[cfg(not(feature = "openapi"))]
+pub use axum::{
+    Router,
+    routing::{delete, get, patch, post, put},
+};
 pub use create::{Create, Created, IDEMPOTENCY_REPLAYED};
-pub use extract::{Json, Path, Query, RequestId};
+pub use extract::{Json, Path, Query, RequestId, bytes};
 pub use invocation::{EndsAt, Invocation, waiting};
 pub use notes::{ClientAddress, Notes, Peer};
+#[cfg(feature = "openapi")]
+pub use openapi::{Router, delete, get, patch, post, put};
 pub use problem::Problem;
+#[cfg(feature = "openapi")]
+pub use problem::problem_schema;
 
 use crate::config::Front;
 use crate::error::{Error, Kind};
@@ -48,7 +59,7 @@ pub fn small_bodies() -> DefaultBodyLimit {
 }
 
 /// Wraps a router's rooms once. Every door (Vercel, Lambda, plain HTTP) serves exactly this.
-pub fn service(router: Router, front: &Arc<Front>) -> Router {
+pub fn service(router: axum::Router, front: &Arc<Front>) -> axum::Router {
     router
         .fallback(|| async { Problem::from(Error::new(Kind::NotFound, "There is nothing at this address.")) })
         .method_not_allowed_fallback(|| async {

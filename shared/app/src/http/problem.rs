@@ -1,13 +1,15 @@
 //! Failures as `application/problem+json` (RFC 9457), with a stable code, a next step and the request's id.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::RequestId;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// An error on its way out. The layer stack fills in the request's id.
 #[derive(Clone)]
@@ -17,25 +19,43 @@ pub struct Problem {
     openai: bool,
 }
 
-#[derive(Serialize)]
+/// What went wrong (RFC 9457), with a next step.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Problem")]
 struct Wire<'a> {
     #[serde(rename = "type")]
     kind: String,
     title: &'a str,
     status: u16,
     detail: &'a str,
+    /// Stable; clients may match on it.
+    #[schemars(schema_with = "codes")]
     code: &'a str,
+    /// The next step.
     hint: &'a str,
+    /// Whether the same request may succeed later without being changed.
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// Of `/v1` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<OpenAiWire<'a>>,
 }
 
+fn codes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": Kind::all().iter().map(Kind::code).collect::<BTreeSet<_>>() })
+}
+
+/// A failure's schema, for the description of the API.
+#[cfg(feature = "openapi")]
+pub fn problem_schema(schemas: &mut super::openapi::Schemas) -> Schema {
+    schemas.answered.subschema_for::<Wire<'_>>()
+}
+
 /// What the OpenAI SDKs read of a failure; they look at nothing else in the body.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OpenAiError")]
 struct OpenAiWire<'a> {
     /// All that the SDKs show: the next step belongs to it.
     message: String,

@@ -20,7 +20,7 @@ pub const ABANDONED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_hou
 const TENANT_PAGE: i32 = 32;
 
 /// What a sweep did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct SweepReport {
     pub tenants: usize,
     /// Documents that differed from the bucket and were looked at.

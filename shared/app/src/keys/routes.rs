@@ -1,19 +1,18 @@
 //! `/api/keys`: save, show (never the key itself), check and delete a tenant's provider keys.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::{get, post};
 use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-use super::{NewKey, Sealed, provider, store};
+use super::{NewKey, Sealed, Status, provider, store};
 use crate::App;
 use crate::auth::{Admin, Caller, May};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Json, Path, small_bodies};
+use crate::http::{Json, Path, Router, get, post, small_bodies};
 
 pub fn router<S>() -> Router<S>
 where
@@ -30,21 +29,23 @@ where
 /// From here on the key's memory is wiped when it is dropped. What lies before is not: the connection's read buffer,
 /// which the body is a view into, TLS and the kernel's sockets keep the request's bytes until that memory is used
 /// again. Only a dump of the process would show them, and `docent` switches core dumps off.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewKeyWire {
     #[serde(default, deserialize_with = "secret")]
+    #[schemars(with = "Option<String>")]
     key: Option<SecretString>,
     base_url: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct KeyWire {
     provider: String,
     base_url: String,
     last4: String,
     fingerprint: String,
+    #[schemars(with = "Status")]
     status: &'static str,
     /// What to do next, unless the key is good.
     hint: Option<&'static str>,
@@ -53,7 +54,7 @@ struct KeyWire {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct KeysWire {
     keys: Vec<KeyWire>,
 }

@@ -5,7 +5,8 @@ use docent_llm::{ErrorKind, KeyStatus};
 use crate::error::Result;
 
 /// What the last check, or the last refused request, said about a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case", inline)]
 pub enum Status {
     Unchecked,
     Good,

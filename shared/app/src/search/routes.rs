@@ -2,22 +2,21 @@
 
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::post;
 use docent_llm::Endpoint;
 use futures_util::future::join4;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Asked, DEFAULT_LIMIT, Filter, Hit, MOST, MOST_NAMED, MOST_NEIGHBOURS, Nearest, Query, Rerank, condition};
 use crate::App;
-use crate::auth::{Credential, Scope, TenantId};
+use crate::auth::{Credential, Read, Scope, TenantId};
 use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
-use crate::http::Json;
+use crate::http::{Json, Router, post};
 use crate::usage::{self, Spender};
 use crate::{bots, documents, keys};
 
@@ -32,15 +31,19 @@ where
     Router::new().route("/api/search", post(search))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SearchWire {
+    #[schemars(length(min = 1, max = LONGEST_QUERY))]
     query: String,
     bot: Option<Uuid>,
+    #[schemars(range(min = 1, max = MOST))]
     limit: Option<i32>,
     #[serde(default)]
     filter: FilterWire,
+    /// Passages before and after each hit.
     #[serde(default)]
+    #[schemars(range(min = 0, max = MOST_NEIGHBOURS))]
     neighbours: i32,
     rerank: Option<RerankWire>,
     #[serde(default)]
@@ -50,7 +53,7 @@ struct SearchWire {
     shadow: bool,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FilterWire {
     collections: Option<Vec<Uuid>>,
@@ -61,21 +64,21 @@ struct FilterWire {
 }
 
 /// The tenant's own account at a provider, and one of its rerankers.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RerankWire {
     provider: String,
     model: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HitsWire {
     hits: Vec<HitWire>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<ExplainWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HitWire {
     document_id: Uuid,
@@ -103,14 +106,14 @@ struct HitWire {
 }
 
 /// The places, from 1, that each leg gave a hit; none where it was not among its best.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RanksWire {
     bm25: Option<i64>,
     cosine: Option<i64>,
 }
 
 /// How the answer came about.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ExplainWire {
     /// The question's words as the index knows them.
@@ -128,7 +131,7 @@ struct ExplainWire {
 }
 
 /// How another store than Postgres was asked for what lies near; with an error, the words alone were searched.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct VectorsWire {
     store: &'static str,
     asks: u32,
@@ -141,7 +144,7 @@ impl VectorsWire {
     }
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct Laps {
     embed: f64,
     search: f64,
@@ -215,7 +218,7 @@ impl SearchWire {
 
 async fn search(
     State(app): State<App>,
-    credential: Credential,
+    credential: Credential<Read>,
     Json(asked): Json<SearchWire>,
 ) -> Result<Json<HitsWire>> {
     let filter = asked.check()?;

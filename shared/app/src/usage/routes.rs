@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::get;
 use futures_util::future::try_join;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, sums::Sum};
@@ -13,7 +12,7 @@ use super::{Cap, Purse, caps, dollars};
 use crate::App;
 use crate::auth::{Admin, May, Read};
 use crate::error::Result;
-use crate::http::Json;
+use crate::http::{Json, Router, get};
 
 pub fn router<S>() -> Router<S>
 where
@@ -23,7 +22,7 @@ where
     Router::new().route("/api/usage", get(show_usage)).route("/api/usage/caps", get(list_caps).put(replace_caps))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct UsageWire {
     days: i32,
     /// Which price table is in force now.
@@ -32,8 +31,9 @@ struct UsageWire {
     today: Vec<PurseWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "UsageOfDay")]
 struct SumWire {
     day: String,
     kind: String,
@@ -56,7 +56,7 @@ impl From<Sum> for SumWire {
 }
 
 /// A subject that a cap bound today. `capUsd` is what binds it now; nothing when the cap was taken away.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct PurseWire {
     subject: String,
@@ -97,7 +97,7 @@ async fn show_usage(State(app): State<App>, caller: May<Read>) -> Result<Json<Us
 }
 
 /// Dollars a day by subject, as decimal strings: `{"caps":{"tenant":"5.00","visitor":"0.05"}}`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CapsWire {
     caps: BTreeMap<String, String>,

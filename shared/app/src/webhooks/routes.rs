@@ -1,10 +1,9 @@
 //! `/api/webhooks`: make, list, change and delete endpoints. A secret is shown when it is made and never again.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::get;
 use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,7 +11,7 @@ use super::{Change, EVENTS, NewWebhook, Webhook, sign, store};
 use crate::App;
 use crate::auth::{Admin, May};
 use crate::error::{Error, Result};
-use crate::http::{Create, Created, Json, Path, small_bodies};
+use crate::http::{Create, Created, Json, Path, Router, get, small_bodies};
 use crate::limits::idempotency;
 
 pub fn router<S>() -> Router<S>
@@ -26,7 +25,7 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewWebhookWire {
     url: String,
@@ -34,20 +33,21 @@ struct NewWebhookWire {
     events: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "WebhookChange")]
 struct ChangeWire {
     url: Option<String>,
     events: Option<Vec<String>>,
     enabled: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct WebhooksWire {
     webhooks: Vec<WebhookWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct WebhookWire {
     id: Uuid,

@@ -157,7 +157,7 @@ async fn collections_are_made_within_limits() {
         (json!({ "name": "x".repeat(201) }), "invalid_request"),
         (json!({ "name": "a\u{0}" }), "invalid_request"),
         (json!({ "name": "Library" }), "conflict"),
-        (json!({ "name": "Maps", "embeddingModel": "nobody-has-this" }), "not_configured"),
+        (json!({ "name": "Maps", "embeddingModel": "nobody-has-this" }), "invalid_request"),
         (json!({ "name": "Maps", "embeddingModel": "" }), "invalid_request"),
     ] {
         assert_eq!(client.post("/api/collections", wrong.clone()).await.code(), code, "{wrong}");

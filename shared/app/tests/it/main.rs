@@ -42,6 +42,7 @@ mod migration;
 mod mutation;
 mod openai;
 mod openings;
+mod openapi;
 mod origin;
 mod output;
 mod parts;

@@ -12,7 +12,7 @@ use crate::world::{Client, World};
 
 /// Who a route is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum For {
+pub enum For {
     /// Anybody: says nothing about any tenant.
     Everyone,
     /// Visitors, viewers, editors and owners.
@@ -26,7 +26,7 @@ enum For {
     Operator,
 }
 
-const ROUTES: &[(&str, &str, For)] = &[
+pub const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/bots", For::Read),
     ("POST", "/api/bots", For::Write),
     ("GET", "/api/bots/{id}", For::Read),

@@ -254,11 +254,7 @@ async fn a_migration_that_cannot_be_is_refused_with_a_next_step() {
         (json!({}), "to"),
     ] {
         let reply = library.client.post(PATH, body.clone()).await;
-        assert!(
-            !reply.status.is_success() && reply.code() != "internal" && reply.text().contains(expected),
-            "{body}: {}",
-            reply.text()
-        );
+        assert!(reply.status.is_client_error() && reply.text().contains(expected), "{body}: {}", reply.text());
     }
     for step in ["switch", "rollback"] {
         assert_eq!(library.client.post(&format!("{PATH}/{step}"), json!({})).await.status, 404);

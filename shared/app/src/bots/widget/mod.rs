@@ -2,6 +2,7 @@
 
 pub mod routes;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{named, text};
@@ -25,7 +26,7 @@ pub struct Shown {
 }
 
 /// How the widget looks. What is empty is the widget's own choice.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Widget {
     /// `#rrggbb`.
@@ -41,7 +42,7 @@ pub struct Widget {
 }
 
 /// The corner of the page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Position {
     #[default]
@@ -51,7 +52,7 @@ pub enum Position {
     TopLeft,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// As the visitor's system has it.
@@ -62,8 +63,9 @@ pub enum Theme {
 }
 
 /// The parts that a request names.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "WidgetFields")]
 pub struct Change {
     /// Null: the widget's own.
     #[serde(default, deserialize_with = "named")]

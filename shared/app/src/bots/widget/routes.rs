@@ -1,10 +1,9 @@
 //! `/api/widget/{bot}`: what a page needs before anybody has asked anything.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::IntoResponse;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -14,8 +13,9 @@ use crate::App;
 use crate::auth::Page;
 use crate::bots::{Record, store};
 use crate::error::{Error, Result};
+use crate::http::answers::{NotModified, OneOf};
 use crate::http::list::unchanged;
-use crate::http::{Json, Path};
+use crate::http::{Json, Path, Router, get};
 
 pub fn router<S>() -> Router<S>
 where
@@ -34,9 +34,9 @@ const VARY: &str = "authorization";
 const DEFAULT: &str = "default";
 
 /// Everybody may see it: nothing of how the bot works, and nothing of its tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct WidgetWire {
+struct PublicBotWire {
     bot: Uuid,
     name: String,
     language: String,
@@ -45,11 +45,11 @@ struct WidgetWire {
     widget: Widget,
 }
 
-impl From<Record> for WidgetWire {
-    fn from(record: Record) -> WidgetWire {
+impl From<Record> for PublicBotWire {
+    fn from(record: Record) -> PublicBotWire {
         let Shown { greeting, suggestions, widget } = record.shown;
         let (bot, name, language) = (record.bot.id, record.bot.name, record.bot.manner.language);
-        WidgetWire { bot, name, language, greeting, suggestions, widget }
+        PublicBotWire { bot, name, language, greeting, suggestions, widget }
     }
 }
 
@@ -59,12 +59,12 @@ async fn show_widget(
     page: Page,
     Path(asked): Path<String>,
     headers: HeaderMap,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<PublicBotWire>, NotModified)>> {
     let tx = app.db.tenant(page.tenant).await?;
     let record = tx.finish(store::find(&tx, page.bot, None)).await?;
     let named = |record: &Record| asked == DEFAULT || asked.parse() == Ok(record.bot.id);
     let record = record.filter(named).ok_or_else(|| Error::not_found("bot"))?;
-    let wire = WidgetWire::from(record);
+    let wire = PublicBotWire::from(record);
     let bytes = serde_json::to_vec(&wire).map_err(Error::internal)?;
     let digest: String = Sha256::digest(&bytes).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("\"{digest}\"");
@@ -75,5 +75,5 @@ async fn show_widget(
     response.headers_mut().insert(header::ETAG, HeaderValue::from_str(&etag).map_err(Error::internal)?);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static(VARY));
-    Ok(response)
+    Ok(response.into())
 }

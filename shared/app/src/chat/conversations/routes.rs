@@ -1,13 +1,12 @@
 //! `/api/conversations`: what somebody asked and was answered, for that somebody; and what is thought of it, for those
 //! who keep the bot.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::response::IntoResponse;
 use futures_util::future::{join, try_join};
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,8 +17,9 @@ use super::{COMMENT_LIMIT, Conversation, EXPORT_PAGE, Feedback, Message, TITLE_L
 use crate::auth::{Caller, Chat, May, Recall, Write};
 use crate::chat::store::Thread;
 use crate::error::{Error, Kind, Result};
-use crate::http::list::{Cursor, cut, limit};
-use crate::http::{Json, Path, Query, small_bodies};
+use crate::http::answers::{Markdown, OneOf};
+use crate::http::list::{Cursor, LONGEST_PAGE, cut, limit};
+use crate::http::{Json, Path, Query, Router, get, put, small_bodies};
 use crate::{App, bots};
 
 pub fn router<S>() -> Router<S>
@@ -37,8 +37,9 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct PageWire {
+    #[schemars(range(min = 1, max = LONGEST_PAGE))]
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -49,14 +50,14 @@ impl PageWire {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConversationsWire {
     conversations: Vec<ConversationWire>,
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConversationWire {
     id: String,
@@ -72,7 +73,7 @@ impl From<Conversation> for ConversationWire {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct MessagesWire {
     #[serde(flatten)]
@@ -81,7 +82,7 @@ struct MessagesWire {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct MessageWire {
     id: Uuid,
@@ -104,7 +105,7 @@ impl From<Message> for MessageWire {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RatingWire {
     rating: String,
     comment: String,
@@ -177,9 +178,10 @@ fn wire(read: Reading, next_cursor: Option<String>) -> MessagesWire {
     MessagesWire { conversation: read.conversation.into(), messages, next_cursor }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RenameWire {
+    #[schemars(length(min = 1, max = TITLE_LIMIT))]
     title: String,
 }
 
@@ -211,13 +213,13 @@ async fn delete_conversation(State(app): State<App>, caller: May<Chat>, Path(id)
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct ExportWire {
     format: Option<Format>,
     cursor: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     #[default]
@@ -231,7 +233,7 @@ async fn export_conversation(
     caller: May<Recall>,
     Path(id): Path<String>,
     Query(asked): Query<ExportWire>,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<MessagesWire>, Markdown)>> {
     let beyond = asked.cursor.as_deref().map(Cursor::read).transpose()?;
     let read = read(&app, &caller, &id, (Pages::Forth, beyond, EXPORT_PAGE)).await?;
     let next = read.messages.last().filter(|_| read.more).map(behind);
@@ -253,32 +255,34 @@ async fn export_conversation(
     for (header, value) in named.into_iter().filter_map(|(header, value)| Some((header, value?))) {
         response.headers_mut().insert(header, HeaderValue::from_str(&value).map_err(Error::internal)?);
     }
-    Ok(response)
+    Ok(response.into())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct SearchWire {
     q: String,
+    #[schemars(range(min = 1, max = LONGEST_PAGE))]
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "FoundConversations")]
 struct FoundWire {
     conversations: Vec<FoundConversationWire>,
     /// Also where this page has nothing: a page looks into so many conversations and no more.
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FoundConversationWire {
     #[serde(flatten)]
     conversation: ConversationWire,
     matches: Vec<MatchWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct MatchWire {
     message_id: Uuid,
@@ -331,15 +335,16 @@ fn found(looked: Vec<Match>, words: &Words, limit: i64) -> FoundWire {
     FoundWire { conversations, next_cursor: last.filter(|_| more).map(Cursor::write) }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRatingWire {
     rating: Thumb,
     #[serde(default)]
+    #[schemars(length(max = COMMENT_LIMIT))]
     comment: String,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Thumb {
     Up,
@@ -390,14 +395,15 @@ async fn unrate_answer(
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct FeedbackPageWire {
     rating: Option<Thumb>,
+    #[schemars(range(min = 1, max = LONGEST_PAGE))]
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FeedbackListWire {
     feedback: Vec<FeedbackWire>,
@@ -405,7 +411,7 @@ struct FeedbackListWire {
 }
 
 /// Whose it is, is not told; both texts are as they were when they were rated, and cut.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FeedbackWire {
     message_id: Uuid,

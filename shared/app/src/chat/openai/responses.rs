@@ -3,8 +3,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Message, annotations, question, usage};
@@ -14,7 +15,8 @@ use crate::chat::ui_stream::Chunk;
 use crate::error::{Error, Kind, Result};
 
 /// What a response needs of the request; as with completions, the bot decides the rest.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ResponseRequest")]
 pub struct Body {
     model: String,
     input: Input,
@@ -22,8 +24,9 @@ pub struct Body {
     previous_response_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum Input {
     Text(String),
     Items(Vec<Message>),
@@ -113,9 +116,9 @@ impl Response {
                 let (text, part) = (&progress.text, part(&progress.text, &progress.annotations));
                 let (status, ended) = ended(finish_reason);
                 let item = self.item(status, Some(&part));
-                let mut response = self.object(status, usage_of(&message_metadata["usage"]));
-                response["output"] = json!([item]);
-                response["incomplete_details"] = details(finish_reason);
+                let usage = usage_of(&message_metadata["usage"]);
+                let (output, incomplete_details) = (vec![item.clone()], details(finish_reason));
+                let response = ResponseWire { output, incomplete_details, ..self.object(status, usage) };
                 vec![
                     ("response.output_text.done", with(&place, json!({ "text": text, "logprobs": [] }))),
                     ("response.content_part.done", with(&place, json!({ "part": part }))),
@@ -124,8 +127,8 @@ impl Response {
                 ]
             }
             Chunk::Error { code, error_text } => {
-                let mut response = self.object("failed", Value::Null);
-                response["error"] = json!({ "code": code, "message": error_text });
+                let error = json!({ "code": code, "message": error_text });
+                let response = ResponseWire { error, ..self.object("failed", Value::Null) };
                 vec![
                     ("response.failed", json!({ "response": response })),
                     ("error", json!({ "code": code, "message": error_text, "param": null })),
@@ -144,12 +147,14 @@ impl Response {
     }
 
     /// The same in one piece.
-    pub fn whole(&self, whole: &Whole) -> Value {
+    pub fn whole(&self, whole: &Whole) -> ResponseWire<'_> {
         let (status, _) = ended(whole.reason);
-        let mut response = self.object(status, usage_of(&whole.usage));
-        response["output"] = json!([self.item(status, Some(&part(&whole.text, &flat(&whole.citations))))]);
-        response["incomplete_details"] = details(whole.reason);
-        response
+        let output = vec![self.item(status, Some(&part(&whole.text, &flat(&whole.citations))))];
+        ResponseWire {
+            output,
+            incomplete_details: details(whole.reason),
+            ..self.object(status, usage_of(&whole.usage))
+        }
     }
 
     fn item(&self, status: &str, part: Option<&Value>) -> Value {
@@ -157,16 +162,56 @@ impl Response {
         json!({ "id": self.item, "type": "message", "status": status, "role": "assistant", "content": content })
     }
 
-    /// The SDKs' types want every field.
-    fn object(&self, status: &str, usage: Value) -> Value {
-        json!({
-            "id": self.id, "object": "response", "created_at": self.created, "status": status, "model": self.model,
-            "output": [], "usage": usage, "error": null, "incomplete_details": null, "instructions": null,
-            "metadata": {}, "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "temperature": null,
-            "top_p": null, "previous_response_id": self.previous, "store": true, "truncation": "disabled",
-            "text": { "format": { "type": "text" } },
-        })
+    fn object(&self, status: &'static str, usage: Value) -> ResponseWire<'_> {
+        ResponseWire {
+            id: &self.id,
+            object: "response",
+            created_at: self.created,
+            status,
+            model: &self.model,
+            output: Vec::new(),
+            usage,
+            error: Value::Null,
+            incomplete_details: Value::Null,
+            instructions: (),
+            metadata: Map::new(),
+            parallel_tool_calls: true,
+            tool_choice: "auto",
+            tools: [],
+            temperature: (),
+            top_p: (),
+            previous_response_id: self.previous.as_deref(),
+            store: true,
+            truncation: "disabled",
+            text: json!({ "format": { "type": "text" } }),
+        }
     }
+}
+
+/// <https://platform.openai.com/docs/api-reference/responses/object>. The SDKs' types want every field.
+#[derive(Serialize, JsonSchema)]
+pub struct ResponseWire<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Seconds of Unix time.
+    created_at: i64,
+    status: &'static str,
+    model: &'a str,
+    output: Vec<Value>,
+    usage: Value,
+    error: Value,
+    incomplete_details: Value,
+    instructions: (),
+    metadata: Map<String, Value>,
+    parallel_tool_calls: bool,
+    tool_choice: &'static str,
+    tools: [(); 0],
+    temperature: (),
+    top_p: (),
+    previous_response_id: Option<&'a str>,
+    store: bool,
+    truncation: &'static str,
+    text: Value,
 }
 
 fn with(place: &Value, more: Value) -> Value {
@@ -212,9 +257,9 @@ fn details(reason: &str) -> Value {
 fn usage_of(ours: &Value) -> Value {
     let counted = usage(ours);
     json!({
-        "input_tokens": counted["prompt_tokens"], "input_tokens_details": { "cached_tokens": 0 },
-        "output_tokens": counted["completion_tokens"], "output_tokens_details": { "reasoning_tokens": 0 },
-        "total_tokens": counted["total_tokens"],
+        "input_tokens": counted.prompt_tokens, "input_tokens_details": { "cached_tokens": 0 },
+        "output_tokens": counted.completion_tokens, "output_tokens_details": { "reasoning_tokens": 0 },
+        "total_tokens": counted.total_tokens,
     })
 }
 

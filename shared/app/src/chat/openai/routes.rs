@@ -1,19 +1,20 @@
 //! `/v1`: bots as models.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::response::IntoResponse;
 use futures_util::future::join;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{Body, Completion, responses};
+use super::{Body, Completion, CompletionWire, ResponseWire, responses};
 use crate::auth::{Credential, Scope};
 use crate::bots::Listed;
 use crate::chat::answer;
 use crate::chat::out::Out;
 use crate::error::{Error, Result};
-use crate::http::{Invocation, Json, Path, RequestId, sse};
+use crate::http::answers::{EventStream, OneOf};
+use crate::http::{Invocation, Json, Path, RequestId, Router, get, post, sse};
 use crate::{App, bots};
 
 pub fn router<S>() -> Router<S>
@@ -33,7 +34,7 @@ async fn create_completion(
     id: RequestId,
     credential: Credential,
     Json(body): Json<Body>,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<CompletionWire<'static>>, EventStream<Value>)>> {
     let app = &invocation.app;
     let completion = Completion {
         id: format!("chatcmpl-{}", app.clock.uuid().simple()),
@@ -46,10 +47,10 @@ async fn create_completion(
     let prepared = answer::prepare(invocation, credential, question, &request_id).await?.fresh()?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Completion(completion, frames));
-        return Ok(sse::response(sse::produce(work)));
+        return Ok(sse::response(sse::produce(work)).into());
     }
     let whole = prepared.whole(request_id).await?;
-    Ok(Json(completion.whole(&whole)).into_response())
+    Ok(Json(completion.whole(&whole)).into_response().into())
 }
 
 async fn create_response(
@@ -57,7 +58,7 @@ async fn create_response(
     id: RequestId,
     credential: Credential,
     Json(body): Json<responses::Body>,
-) -> Result<Response> {
+) -> Result<OneOf<(Json<ResponseWire<'static>>, EventStream<Value>)>> {
     let (stream, request_id) = (body.streams(), id.as_str().to_owned());
     let app = &invocation.app;
     let ids = [app.clock.uuid(), app.clock.uuid()];
@@ -65,19 +66,19 @@ async fn create_response(
     let prepared = answer::prepare(invocation, credential, question, &request_id).await?.fresh()?;
     if stream {
         let work = move |frames| prepared.stream(request_id, Out::Response(response, frames));
-        return Ok(sse::response(sse::produce(work)));
+        return Ok(sse::response(sse::produce(work)).into());
     }
     let whole = prepared.whole(request_id).await?;
-    Ok(Json(response.whole(&whole)).into_response())
+    Ok(Json(response.whole(&whole)).into_response().into())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ModelsWire {
     object: &'static str,
     data: Vec<ModelWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ModelWire {
     /// The bot's name where no older one has it, or else its id.
     id: String,

@@ -1,10 +1,8 @@
 //! `/api/documents/{id}` for its keeper: PATCH, versions, restore, redrive.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::{get, patch, post};
-use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -16,7 +14,8 @@ use crate::documents::versions::Version;
 use crate::documents::wire::DocumentWire;
 use crate::documents::{metadata, versions};
 use crate::error::Result;
-use crate::http::{Json, Path, small_bodies};
+use crate::http::answers::Accepted;
+use crate::http::{Json, Path, Router, get, patch, post, small_bodies};
 use crate::objects::Objects;
 
 pub fn router<S>() -> Router<S>
@@ -33,8 +32,9 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "DocumentChange")]
 struct ChangeWire {
     /// Absent and null are different: null gives the title back to the bytes.
     #[serde(default, deserialize_with = "present")]
@@ -43,25 +43,25 @@ struct ChangeWire {
     metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RestoreWire {
     version: i32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct RestoredWire {
     document_id: Uuid,
     version: i32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct VersionsWire {
     versions: Vec<VersionWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct VersionWire {
     version: i32,
@@ -115,16 +115,16 @@ async fn restore_version(
     caller: May<Write>,
     Path(id): Path<Uuid>,
     Json(wire): Json<RestoreWire>,
-) -> Result<(StatusCode, Json<RestoredWire>)> {
+) -> Result<Accepted<RestoredWire>> {
     let version = versions::restore(&app, &objects, caller.tenant, id, wire.version).await?;
-    Ok((StatusCode::ACCEPTED, Json(RestoredWire { document_id: id, version })))
+    Ok(Accepted(RestoredWire { document_id: id, version }))
 }
 
 async fn redrive_document(
     State(app): State<App>,
     caller: May<Write>,
     Path(id): Path<Uuid>,
-) -> Result<(StatusCode, Json<DocumentWire>)> {
+) -> Result<Accepted<DocumentWire>> {
     let document = super::redrive(&app, caller.tenant, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(document.into())))
+    Ok(Accepted(document.into()))
 }

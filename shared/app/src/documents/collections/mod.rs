@@ -60,7 +60,8 @@ async fn create(app: &App, tx: &TenantTx, new: &NewCollection) -> Result<Collect
     if !fits(&model) {
         return Err(Error::invalid(format!("`embeddingModel` holds 1 to {LONGEST_NAME} characters.")));
     }
-    Embedder::resolve(app, tx.tenant(), &model, &keys::all(tx).await?)?;
+    let resolve = if new.embedding_model.is_some() { Embedder::named } else { Embedder::resolve };
+    resolve(app, tx.tenant(), &model, &keys::all(tx).await?)?;
     let id = app.clock.uuid();
     store::collections::insert(tx, id, &new.name, &model).await?;
     let made = store::collections::list(tx).await?.into_iter().find(|one| one.id == id);

@@ -1,9 +1,8 @@
 //! `/api/collections`: list and make.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::get;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,7 +10,7 @@ use super::{Collection, NewCollection};
 use crate::App;
 use crate::auth::{May, Read, Write};
 use crate::error::Result;
-use crate::http::{Create, Created, Json, small_bodies};
+use crate::http::{Create, Created, Json, Router, get, small_bodies};
 use crate::limits::idempotency;
 
 pub fn router<S>() -> Router<S>
@@ -22,19 +21,19 @@ where
     Router::new().route("/api/collections", get(list_collections).post(create_collection)).layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewCollectionWire {
     name: String,
     embedding_model: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CollectionsWire {
     collections: Vec<CollectionWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CollectionWire {
     id: Uuid,

@@ -6,6 +6,7 @@ pub(super) mod routes;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Failure, LONGEST_NAME, store};
@@ -31,8 +32,9 @@ pub struct Migration {
     pub updated_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "MigrationState")]
 pub enum State {
     /// The newer model's vectors are being made.
     Filling,
@@ -86,7 +88,7 @@ async fn begin(app: &App, tenant: TenantId, from: Option<String>, to: &str) -> R
         if from == to {
             return Err(Error::invalid(format!("The collections have the model `{to}` already.")));
         }
-        Embedder::resolve(app, tenant, to, &keys::all(&tx).await?)?;
+        Embedder::named(app, tenant, to, &keys::all(&tx).await?)?;
         if !store::migration::insert(&tx, &from, to).await? {
             return Err(Error::new(Kind::Conflict, "A migration is under way already.")
                 .hint("GET /api/collections/migration says how far it is; DELETE ends it."));

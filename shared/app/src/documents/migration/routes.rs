@@ -1,10 +1,8 @@
 //! `/api/collections/migration`: begin, follow, switch, roll back, finish.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::{get, post};
-use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Migration, State as Progress};
@@ -12,7 +10,8 @@ use crate::App;
 use crate::auth::{Admin, May, Read};
 use crate::documents::Failure;
 use crate::error::Result;
-use crate::http::{Json, small_bodies};
+use crate::http::answers::Accepted;
+use crate::http::{Json, Router, get, post, small_bodies};
 
 pub fn router<S>() -> Router<S>
 where
@@ -26,7 +25,7 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMigrationWire {
     /// May be left out when all collections have the same.
@@ -34,12 +33,13 @@ struct NewMigrationWire {
     to: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FoundMigration")]
 struct FoundWire {
     migration: Option<MigrationWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct MigrationWire {
     from: String,
@@ -52,7 +52,8 @@ struct MigrationWire {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MigrationFailure")]
 struct FailureWire {
     code: String,
     message: String,
@@ -76,9 +77,9 @@ async fn begin_migration(
     State(app): State<App>,
     caller: May<Admin>,
     Json(new): Json<NewMigrationWire>,
-) -> Result<(StatusCode, Json<MigrationWire>)> {
+) -> Result<Accepted<MigrationWire>> {
     let migration = super::begin(&app, caller.tenant, new.from, &new.to).await?;
-    Ok((StatusCode::ACCEPTED, Json(migration.into())))
+    Ok(Accepted(migration.into()))
 }
 
 async fn switch_migration(State(app): State<App>, caller: May<Admin>) -> Result<Json<MigrationWire>> {
@@ -89,6 +90,6 @@ async fn roll_back_migration(State(app): State<App>, caller: May<Admin>) -> Resu
     Ok(Json(super::roll_back(&app, caller.tenant).await?.into()))
 }
 
-async fn finish_migration(State(app): State<App>, caller: May<Admin>) -> Result<(StatusCode, Json<MigrationWire>)> {
-    Ok((StatusCode::ACCEPTED, Json(super::finish(&app, caller.tenant).await?.into())))
+async fn finish_migration(State(app): State<App>, caller: May<Admin>) -> Result<Accepted<MigrationWire>> {
+    Ok(Accepted(super::finish(&app, caller.tenant).await?.into()))
 }

@@ -1,10 +1,8 @@
 //! `POST /api/documents` with an address, and `POST /api/documents/{id}/refresh`.
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::post;
 use docent_llm::Url;
-use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -15,7 +13,8 @@ use crate::auth::{May, Write};
 use crate::documents::wire::DocumentWire;
 use crate::documents::{find, metadata};
 use crate::error::{Error, Result};
-use crate::http::{Create, Created, Json, Path, small_bodies};
+use crate::http::answers::Accepted;
+use crate::http::{Create, Created, Path, Router, post, small_bodies};
 use crate::limits::idempotency::Once;
 
 pub fn router<S>() -> Router<S>
@@ -29,7 +28,7 @@ where
         .layer(small_bodies())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewSourceWire {
     url: String,
@@ -55,6 +54,6 @@ async fn refresh_document(
     State(app): State<App>,
     caller: May<Write>,
     Path(id): Path<Uuid>,
-) -> Result<(StatusCode, Json<DocumentWire>)> {
-    Ok((StatusCode::ACCEPTED, Json(super::refresh(&app, caller.tenant, id).await?.into())))
+) -> Result<Accepted<DocumentWire>> {
+    Ok(Accepted(super::refresh(&app, caller.tenant, id).await?.into()))
 }

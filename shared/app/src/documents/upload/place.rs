@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 pub const MOST_PENDING: i32 = 20;
 
 /// What to do about a document of the same name in the same collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDuplicate {
     /// Another document of that name.

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use http::StatusCode;
+use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -15,9 +13,10 @@ use uuid::Uuid;
 use super::{Asked, NewDocument, OnDuplicate, PARTS_FROM, Wanted, parts};
 use crate::App;
 use crate::auth::{May, Write};
-use crate::documents::{metadata, version_key};
+use crate::documents::{Status, metadata, version_key};
 use crate::error::{Error, Result};
-use crate::http::{Create, Created, Json, Path};
+use crate::http::answers::{Accepted, OneOf};
+use crate::http::{Create, Created, Json, Path, Router, post};
 use crate::limits::idempotency::Once;
 use crate::objects::Objects;
 
@@ -33,12 +32,16 @@ where
         .route("/api/upload/{id}/sign", post(sign_step))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewDocumentWire {
     filename: String,
     content_type: Option<String>,
+    /// Bytes.
+    #[schemars(range(min = 1))]
     size: u64,
+    /// In hexadecimal.
+    #[schemars(length(equal = 64))]
     sha256: Option<String>,
     collection_id: Option<Uuid>,
     metadata: Option<Map<String, Value>>,
@@ -46,7 +49,7 @@ struct NewDocumentWire {
     on_duplicate: OnDuplicate,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CreatedWire {
     document_id: Uuid,
@@ -58,7 +61,7 @@ struct CreatedWire {
     upload: Option<UploadWire>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct UploadWire {
     method: &'static str,
@@ -70,7 +73,7 @@ struct UploadWire {
 }
 
 /// What @uppy/aws-s3 6 hands to `signRequest`; the key that it names is not listened to.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct SignWire {
     method: String,
@@ -78,17 +81,18 @@ struct SignWire {
     part_number: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SignedWire {
     url: String,
     key: String,
     headers: BTreeMap<String, String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CompletedWire {
     document_id: Uuid,
+    #[schemars(with = "Status")]
     status: &'static str,
 }
 
@@ -111,7 +115,7 @@ async fn create_document(
     State(objects): State<Objects>,
     caller: May<Write>,
     Create { new, attempt }: Create<NewDocumentWire>,
-) -> Result<Response> {
+) -> Result<OneOf<(Created<CreatedWire>, Json<CreatedWire>)>> {
     let new = new.read()?;
     let (placed, replayed) = super::create(&app, caller.tenant, &new, attempt.as_ref()).await?.read()?;
     let duplicate = match placed.wanted {
@@ -122,7 +126,7 @@ async fn create_document(
     };
     let mut wire = CreatedWire { document_id: placed.document, version: placed.version, duplicate, upload: None };
     if !placed.wanted.bytes() {
-        return Ok((StatusCode::OK, Json(wire)).into_response());
+        return Ok(Json(wire).into_response().into());
     }
     // Signed anew for a retry: the first signature may have run out.
     let key = version_key(caller.tenant, placed.document, placed.version);
@@ -135,7 +139,7 @@ async fn create_document(
         expires_at: signed.expires_at,
         multipart: new.size >= PARTS_FROM,
     });
-    Ok(Created(if replayed { Once::Replayed(wire) } else { Once::Made(wire) }).into_response())
+    Ok(Created(if replayed { Once::Replayed(wire) } else { Once::Made(wire) }).into_response().into())
 }
 
 async fn complete_document(
@@ -143,9 +147,9 @@ async fn complete_document(
     State(objects): State<Objects>,
     caller: May<Write>,
     Path(id): Path<Uuid>,
-) -> Result<(StatusCode, Json<CompletedWire>)> {
+) -> Result<Accepted<CompletedWire>> {
     let status = super::complete(&app, &objects, caller.tenant, id).await?.as_str();
-    Ok((StatusCode::ACCEPTED, Json(CompletedWire { document_id: id, status })))
+    Ok(Accepted(CompletedWire { document_id: id, status }))
 }
 
 async fn sign_step(
