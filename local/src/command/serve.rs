@@ -6,7 +6,7 @@ use docent::config::Environment;
 use docent::function::{self, Files};
 use tokio::net::TcpListener;
 
-use super::{Failure, up};
+use super::{Failure, metrics, up};
 use crate::system;
 use crate::{console, terminal};
 
@@ -15,6 +15,15 @@ pub struct Options {
     /// Address to listen on
     #[arg(long, default_value = "0.0.0.0:8080", env = "DOCENT_LISTEN")]
     listen: String,
+    #[command(flatten)]
+    metrics: MetricsOptions,
+}
+
+#[derive(Args)]
+pub struct MetricsOptions {
+    /// Address of /metrics for Prometheus, which asks for no credential: one that only your own network reaches
+    #[arg(long, env = "DOCENT_METRICS_LISTEN")]
+    metrics_listen: Option<String>,
 }
 
 #[derive(Args)]
@@ -22,14 +31,18 @@ pub struct WorkerOptions {
     /// Consume what is due once and exit, instead of running until stopped
     #[arg(long)]
     once: bool,
+    #[command(flatten)]
+    metrics: MetricsOptions,
 }
 
 pub async fn run(environment: &Environment, options: Options) -> Result<(), Failure> {
-    let files = files(environment)?;
+    let metrics_listen = options.metrics.metrics_listen.as_deref();
+    let files = files(environment, metrics_listen)?;
     let cannot = |error| {
         Failure::new(format!("Cannot listen on {}: {error}.", options.listen), "Choose another address with --listen.")
     };
     let listener = TcpListener::bind(&options.listen).await.map_err(cannot)?;
+    let metrics = metrics::serve(metrics::bind(metrics_listen).await?, files.app.clone());
     let bucket = docent::config::Bucket::read(environment)?;
     let origin = bucket.public_endpoint.or(bucket.endpoint).map(|endpoint| endpoint.origin().ascii_serialization());
     let tasks = files.app.tasks.clone();
@@ -37,28 +50,39 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
         function::everything(files).merge(console::router(origin.as_deref().unwrap_or("https://*.amazonaws.com")));
     terminal::note(&format!("listening on {}", options.listen));
     let served = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .with_graceful_shutdown(up::terminated())
-        .await;
+        .with_graceful_shutdown(up::terminated());
+    let served = tokio::select! {
+        served = served => served,
+        () = metrics => Ok(()),
+    };
     tasks.drained().await;
     served.map_err(|error| Failure::new(format!("Serving stopped: {error}"), "Start it again."))
 }
 
 pub async fn worker(environment: &Environment, options: WorkerOptions) -> Result<(), Failure> {
-    let files = files(environment)?;
+    let metrics_listen = options.metrics.metrics_listen.as_deref();
+    let files = files(environment, metrics_listen)?;
     if options.once {
         let done = files.ingest.due().await?;
         terminal::line(&format!("{done} consumed"));
         return Ok(());
     }
+    let metrics = metrics::serve(metrics::bind(metrics_listen).await?, files.app.clone());
     terminal::note("waiting for hints");
     tokio::select! {
+        () = metrics => {}
         () = system::keep_watch(&files.ingest) => {}
         () = up::terminated() => {}
     }
     Ok(())
 }
 
-fn files(environment: &Environment) -> Result<Files, Failure> {
+/// Metrics are counted where somebody asks for them.
+fn files(environment: &Environment, metrics_listen: Option<&str>) -> Result<Files, Failure> {
     docent::telemetry::start(environment);
-    Ok(Files::new(environment, App::new(environment)?)?)
+    let environment = match metrics_listen {
+        Some(listen) => environment.clone().with("DOCENT_METRICS_LISTEN", listen),
+        None => environment.clone(),
+    };
+    Ok(Files::new(&environment, App::new(&environment)?)?)
 }

@@ -5,6 +5,7 @@ mod answers;
 mod paces;
 mod qdrant;
 mod sessions;
+mod telemetry;
 pub mod variables;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use answers::{Answers, BEFORE_THE_PLATFORM};
 pub use paces::Paces;
 pub use qdrant::Qdrant;
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
+pub use telemetry::{Sentry, Telemetry, Traces};
 
 /// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger
 /// may spend must be finite.
@@ -252,6 +254,8 @@ pub struct Limits {
     pub buffered_progress: bool,
     /// How long answers may take.
     pub answers: Answers,
+    /// How long the vector of a question is kept.
+    pub question_cache: std::time::Duration,
 }
 
 /// The origins that the operator adds to those of the known providers.
@@ -309,6 +313,7 @@ impl Limits {
             embedding_paces: Paces::read(environment)?,
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             answers: Answers::read(environment)?,
+            question_cache: answers::question_cache(environment)?,
         })
     }
 }

@@ -102,6 +102,11 @@ impl Error {
         self.kind.status()
     }
 
+    /// Whether whoever runs this has something to mend, as opposed to a caller or a caller's provider.
+    pub fn is_ours(&self) -> bool {
+        self.status().is_server_error() && !matches!(self.kind, Kind::Provider(_) | Kind::Deadline)
+    }
+
     /// Whether the same request may succeed later without being changed.
     pub fn retryable(&self) -> bool {
         matches!(

@@ -47,35 +47,32 @@ impl FromRef<Files> for Ingest {
 
 pub fn health() -> Built {
     let app = app()?;
-    Ok(http::service(health::router().with_state(app.clone()), &app.front))
+    Ok(http::service(health::router().with_state(app.clone()), &app))
 }
 
 pub fn keys() -> Built {
     let app = app()?;
-    Ok(http::service(
-        keys::router().merge(auth::router()).merge(webhooks::router()).with_state(app.clone()),
-        &app.front,
-    ))
+    Ok(http::service(keys::router().merge(auth::router()).merge(webhooks::router()).with_state(app.clone()), &app))
 }
 
 pub fn bots() -> Built {
     let app = app()?;
-    Ok(http::service(bots_rooms().with_state(app.clone()), &app.front))
+    Ok(http::service(bots_rooms().with_state(app.clone()), &app))
 }
 
 pub fn chat() -> Built {
     let app = app()?;
-    Ok(http::service(chat::router().with_state(app.clone()), &app.front))
+    Ok(http::service(chat::router().with_state(app.clone()), &app))
 }
 
 pub fn upload() -> Built {
     let files = files()?;
-    Ok(http::service(documents::router().with_state(files.clone()), &files.app.front))
+    Ok(http::service(documents::router().with_state(files.clone()), &files.app))
 }
 
 pub fn ingest() -> Built {
     let files = files()?;
-    Ok(http::service(ingest::router().with_state(files.clone()), &files.app.front))
+    Ok(http::service(ingest::router().with_state(files.clone()), &files.app))
 }
 
 /// Ingestion without HTTP: what a queue's consumer calls.
@@ -93,8 +90,8 @@ pub fn everything(files: Files) -> Router {
         .merge(chat::router())
         .merge(documents::router())
         .merge(ingest::router());
-    let front = files.app.front.clone();
-    http::service(rooms.with_state(files), &front)
+    let app = files.app.clone();
+    http::service(rooms.with_state(files), &app)
 }
 
 fn bots_rooms<S>() -> Router<S>
