@@ -83,7 +83,11 @@ pub fn spent(called: (&str, &str), used: Used, micros: i64, embedding: bool) {
 /// Why a request failed whose status says that it did not: a stream's end.
 pub fn failed(code: &'static str, failure: Option<&Error>) {
     let cause = failure.filter(|failure| failure.is_ours()).map(|failure| format!("{failure:?}"));
-    note(|facts| (facts.code, facts.cause) = (Some(code), cause));
+    note(|facts| {
+        facts.code = Some(code);
+        // Whoever tries again to store an answer's end does not know any more why it failed.
+        facts.cause = cause.or(facts.cause.take());
+    });
 }
 
 /// In Postgres: `left(encode(sha256(('docent/log/v1' || tenant_id)::bytea), 'hex'), 16)`.

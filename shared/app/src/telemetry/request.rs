@@ -17,6 +17,9 @@ tokio::task_local! {
     static CURRENT: Arc<Request>;
 }
 
+/// The status of an answer whose client left before there was one: nobody was sent it. (nginx logs the same.)
+const CLIENT_GONE: u16 = 499;
+
 /// Shared by the answer's body and by every task that the request began: the last to go has it told.
 pub struct Request {
     telemetry: Telemetry,
@@ -98,6 +101,9 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         let mut facts = std::mem::take(self.facts.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if facts.status == 0 {
+            (facts.status, facts.left) = (CLIENT_GONE, true);
+        }
         if facts.end.is_none() {
             facts.end = Some(self.elapsed());
         }

@@ -203,6 +203,31 @@ async fn a_client_that_leaves_is_told_with_what_its_answer_cost() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_before_there_is_an_answer_is_told_as_such() {
+    let mut world = World::new().await;
+    let (_, base, mut turns) = Talker::start(|_| Reply::Fed).await;
+    let client = asking(&mut world, &base, |environment| environment).await;
+    let log = Log::default();
+    let leaving = async {
+        let body = json!({ "id": "c", "stream": false, "messages": [{ "role": "user", "content": QUESTION }] });
+        let asked = client.post("/api/chat", body);
+        let turn = tokio::select! {
+            _ = asked => panic!("nobody has answered"),
+            turn = turns.recv() => turn.unwrap(),
+        };
+        turn.cancelled().await;
+        world.files.app.tasks.drained().await;
+    };
+    leaving.with_subscriber(log.dispatch()).await;
+    let lines = log.requests();
+    assert_eq!(lines.len(), 1, "{}", log.text());
+    assert_eq!(
+        (&lines[0]["status"], &lines[0]["left"], &lines[0]["code"]),
+        (&json!(499), &json!(true), &json!("client_gone"))
+    );
+}
+
+#[tokio::test]
 async fn a_trace_holds_the_request_and_its_calls_and_none_of_what_was_said() {
     let mut world = World::new().await;
     let (stand, base) = Stand::start().await;
