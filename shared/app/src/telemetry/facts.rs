@@ -91,7 +91,7 @@ pub fn failed(code: &'static str, failure: Option<&Error>) {
 }
 
 /// In Postgres: `left(encode(sha256(('docent/log/v1' || tenant_id)::bytea), 'hex'), 16)`.
-fn hashed(tenant: Uuid) -> String {
-    let digest = Sha256::digest(format!("docent/log/v1{tenant}"));
+pub fn hashed(id: Uuid) -> String {
+    let digest = Sha256::digest(format!("docent/log/v1{id}"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

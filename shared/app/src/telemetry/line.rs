@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::facts::Facts;
+use super::facts::{Facts, hashed};
 use super::request::Request;
 use super::step::Part;
 
@@ -26,7 +26,7 @@ pub fn write(request: &Request, facts: &Facts) {
         trace_id = format!("{:032x}", request.context.trace),
         tenant = facts.tenant,
         caller = facts.caller,
-        bot = facts.bot.map(tracing::field::display),
+        bot = facts.bot.map(hashed),
         provider = facts.provider,
         model = facts.model,
         input_tokens = asked.then_some(used.input_tokens),
