@@ -23,7 +23,7 @@ const OWNERS = {
   ingest: ["ingest"],
 };
 const owner = (path) => {
-  const word = path.split("/")[path.startsWith("/v1/") ? 1 : 2];
+  const [, word] = /^\/(?:api\/(?:v1\/)?)?(\w+)/.exec(path);
   return Object.keys(OWNERS).find((name) => OWNERS[name].includes(word));
 };
 

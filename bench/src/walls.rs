@@ -173,7 +173,7 @@ fn router(app_url: &Url) -> Outcome<Router> {
         .with("DATABASE_POOL_SIZE", "1")
         .with("RATE_LIMIT_PER_MINUTE", "1000000");
     let app = App::new(&environment)?;
-    Ok(docent::http::service(docent::chat::router().with_state(app.clone()), &app.front))
+    Ok(docent::http::service(docent::chat::router().with_state(app.clone()), &app))
 }
 
 async fn enter(router: &Router, token: &SecretString) -> Outcome<StatusCode> {

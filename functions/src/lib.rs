@@ -2,7 +2,7 @@
 use std::fmt::Display;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use docent::http::{EndsAt, Peer};
+use docent::http::{EndsAt, Peer, PlatformId};
 use docent::ingest::Ingest;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -10,8 +10,8 @@ use lambda_runtime::{Error, LambdaEvent};
 use tower::ServiceExt;
 use tower::util::MapRequest;
 
-/// Tells the service who called, and until when it may take: on Lambda an event names the address, there is no connection
-/// to look at, and the invocation's context its deadline.
+/// Tells the service who called, until when it may take, and what Lambda's own log calls the invocation: an event names
+/// the address, because there is no connection to look at, and the invocation's context the others.
 pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Request) -> Request> {
     service.map_request(|mut request: Request| {
         let address = match request.request_context_ref() {
@@ -22,8 +22,9 @@ pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Req
             request.extensions_mut().insert(Peer(address));
         }
         if let Some(context) = request.lambda_context_ref() {
-            let end = EndsAt(context.deadline);
+            let (end, id) = (EndsAt(context.deadline), PlatformId(context.request_id.clone()));
             request.extensions_mut().insert(end);
+            request.extensions_mut().insert(id);
         }
         request
     })
@@ -33,7 +34,9 @@ pub fn with_peer<S: tower::Service<Request>>(service: S) -> MapRequest<S, fn(Req
 pub async fn messages(ingest: &Ingest, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     // One deadline for the whole batch: what was not begun by then stays as a hint for the next.
     let ingest = ingest.clone().before(event.context.deadline);
-    Ok(batch(event.payload, async |body| ingest.message(body).await).await)
+    let answer = batch(event.payload, async |body| ingest.message(body).await).await;
+    ingest.told().await;
+    Ok(answer)
 }
 
 /// Handles the messages one after the other and names those that failed, so that the queue delivers only them again.

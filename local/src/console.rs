@@ -1,9 +1,11 @@
 //! The console's files, the widget's and the API's description, carried inside the binary.
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use docent::http::{compressed, list};
+use sha2::{Digest, Sha256};
 
 struct Asset {
     path: &'static str,
@@ -62,19 +64,31 @@ pub fn router(bucket_origin: &str) -> Router {
          connect-src 'self' {bucket_origin}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let policy = HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-    ASSETS.iter().fold(Router::new(), |router, asset| {
+    compressed(ASSETS.iter().fold(Router::new(), |router, asset| {
         let paths = [Some(asset.path), (asset.path == "/index.html").then_some("/")];
-        let policy = policy.clone();
+        let (policy, etag) = (policy.clone(), etag(asset));
         paths.into_iter().flatten().fold(router, |router, path| {
-            let policy = policy.clone();
-            router.route(path, get(move || async move { answer(asset, policy) }))
+            let (policy, etag) = (policy.clone(), etag.clone());
+            router.route(path, get(move |asked: HeaderMap| async move { answer(asset, policy, &etag, &asked) }))
         })
-    })
+    }))
 }
 
-fn answer(asset: &'static Asset, policy: HeaderValue) -> Response {
-    let mut response = asset.bytes.into_response();
+/// A name for the bytes: a browser asks each time whether they are still the same, because a release may change them.
+fn etag(asset: &Asset) -> String {
+    let digest: String = Sha256::digest(asset.bytes).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digest}\"")
+}
+
+fn answer(asset: &'static Asset, policy: HeaderValue, etag: &str, asked: &HeaderMap) -> Response {
+    let mut response = match list::unchanged(asked, etag) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => asset.bytes.into_response(),
+    };
     let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(header::ETAG, etag);
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -91,7 +105,37 @@ fn answer(asset: &'static Asset, policy: HeaderValue) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_packed_and_not_sent_twice() {
+        let ask = async |headers: &[(&str, &str)]| {
+            let request = headers
+                .iter()
+                .fold(Request::get("/console.css"), |request, (name, value)| request.header(*name, *value));
+            router("https://bucket.example").oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        };
+        let plain = ask(&[]).await;
+        let etag = plain.headers()["etag"].to_str().unwrap().to_owned();
+        assert!(etag.starts_with('"') && !plain.headers().contains_key("content-encoding"));
+        let packed = ask(&[("accept-encoding", "gzip, br")]).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        let weak = packed.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(weak, format!("W/{etag}"));
+        for known in [etag, weak] {
+            let again = ask(&[("if-none-match", &known), ("accept-encoding", "gzip")]).await;
+            assert_eq!(
+                (again.status(), &again.headers()["cache-control"]),
+                (StatusCode::NOT_MODIFIED, &"no-cache".parse().unwrap())
+            );
+        }
+        let changed = ask(&[("if-none-match", "\"other\"")]).await;
+        assert_eq!(changed.status(), StatusCode::OK);
+    }
 
     #[test]
     fn every_public_file_is_carried() {

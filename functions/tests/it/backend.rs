@@ -91,7 +91,7 @@ pub fn client() -> reqwest::Client {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own runtime outlives what it spawns")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 

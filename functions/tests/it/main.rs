@@ -6,6 +6,7 @@ mod backend;
 mod door;
 mod event;
 mod kills;
+mod observed;
 mod process;
 mod readers;
 mod runtime_api;

@@ -7,6 +7,7 @@ mod doctor;
 mod eval;
 mod ingest;
 mod keys;
+mod metrics;
 mod reembed;
 mod reindex;
 mod serve;

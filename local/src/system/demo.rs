@@ -77,7 +77,7 @@ async fn ollama(files: &Files) -> Option<String> {
 }
 
 fn app_router(app: &App) -> axum::Router {
-    docent::http::service(auth::router().with_state(app.clone()), &app.front)
+    docent::http::service(auth::router().with_state(app.clone()), app)
 }
 
 /// One request to a router in this process.

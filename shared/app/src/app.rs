@@ -8,9 +8,12 @@ use crate::auth::{Newcomers, Sessions, Signer};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Front};
 use crate::db::{Db, Role};
+use crate::health::Pulse;
 use crate::keys::{Masters, OperatorKeys};
 use crate::limits::{Backend, Rates};
+use crate::questions::Questions;
 use crate::tasks::Tasks;
+use crate::telemetry::Telemetry;
 use crate::usage::Tariff;
 use crate::vectors::Vectors;
 
@@ -38,6 +41,12 @@ pub struct App {
     pub limits: Arc<config::Limits>,
     /// What goes on when its request is over.
     pub tasks: Tasks,
+    /// Whom requests are told to.
+    pub telemetry: Telemetry,
+    /// Vectors of questions that were asked before.
+    pub questions: Questions,
+    /// What was last known of what this depends on.
+    pub pulse: Pulse,
 }
 
 /// Models: those behind a provider's API, and one that the local binary may bring along.
@@ -74,8 +83,11 @@ impl App {
             tariff: Arc::new(Tariff::read(environment)?),
             front: Arc::new(Front::read(environment)?),
             clock,
+            questions: Questions::kept_for(limits.question_cache),
             limits: Arc::new(limits),
             tasks: Tasks::default(),
+            telemetry: Telemetry::new(config::Telemetry::read(environment)?),
+            pulse: Pulse::default(),
         })
     }
 

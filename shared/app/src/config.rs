@@ -6,6 +6,7 @@ mod paces;
 mod qdrant;
 mod queue;
 mod sessions;
+mod telemetry;
 pub mod variables;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use paces::Paces;
 pub use qdrant::Qdrant;
 pub use queue::{Pull, Queue, Sqs};
 pub use sessions::{AuthJs, Dialect, Issuer, IssuerKeys, Sessions};
+pub use telemetry::{Sentry, Telemetry, Traces};
 
 /// What a tenant may spend in a day on the operator's own keys. Without it nobody is served with them: what a stranger
 /// may spend must be finite.
@@ -254,6 +256,8 @@ pub struct Limits {
     pub buffered_progress: bool,
     /// How long answers may take.
     pub answers: Answers,
+    /// How long the vector of a question is kept.
+    pub question_cache: std::time::Duration,
 }
 
 /// The origins that the operator adds to those of the known providers.
@@ -311,6 +315,7 @@ impl Limits {
             embedding_paces: Paces::read(environment)?,
             buffered_progress: environment.get("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             answers: Answers::read(environment)?,
+            question_cache: answers::question_cache(environment)?,
         })
     }
 }

@@ -9,6 +9,8 @@ use crate::App;
 use crate::auth::TenantId;
 use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Sealed};
+use crate::questions;
+use crate::telemetry::{self, Part};
 use crate::usage::{Bill, Call, Kind as Spent, PaidBy, Spender, Spending, Used};
 
 /// One embedding model, ready to use. Its name is stored with every vector: vectors of two models never meet.
@@ -117,6 +119,10 @@ impl Embedder {
 
     /// One unit vector per input, in order, with the tokens that a provider bills for it.
     async fn embed(&self, input_type: InputType, inputs: Vec<String>) -> Result<(Vec<Vec<f32>>, u64)> {
+        let mut step = match &self.model {
+            Model::Provider { provider, model, .. } => telemetry::model(Part::Embed, provider, model),
+            Model::Hash | Model::Local(_) => telemetry::step(Part::Embed),
+        };
         match &self.model {
             Model::Hash => {
                 let work = move || {
@@ -137,7 +143,8 @@ impl Embedder {
             }
             Model::Provider { transport, endpoint, model, .. } => {
                 let request = EmbedRequest { model, inputs: &inputs, input_type };
-                let embeddings = transport.embed(endpoint, &request).await?;
+                let embeddings = step.call(transport.embed(endpoint, &request)).await?;
+                step.used(telemetry::Used { input_tokens: embeddings.input_tokens, output_tokens: 0 });
                 Ok((embeddings.vectors, embeddings.input_tokens))
             }
         }
@@ -152,6 +159,10 @@ impl Embedder {
         reserve: bool,
         inputs: Inputs,
     ) -> Result<(Vec<Vec<f32>>, Option<Bill>)> {
+        let known = self.question(by.tenant, &inputs);
+        if let Some(vector) = known.as_ref().and_then(|key| app.questions.find(key)) {
+            return Ok((vec![vector], None));
+        }
         let (input_type, inputs) = inputs.texts();
         let (tenant, sent) = (by.tenant, inputs.iter().map(String::len).sum());
         let Some(spending) = self.spending(app, by, &inputs, sent) else {
@@ -163,6 +174,9 @@ impl Embedder {
         }
         match self.embed(input_type, inputs).await {
             Ok((vectors, tokens)) => {
+                if let (Some(key), Some(vector)) = (known, vectors.first()) {
+                    app.questions.keep(key, vector);
+                }
                 let used = Used::counted(tokens, 0, sent, 0);
                 Ok((vectors, Some(Bill { spending, used, reserved: reserve })))
             }
@@ -172,6 +186,16 @@ impl Embedder {
                 tx.finish(bill.book(&tx)).await?;
                 Err(error)
             }
+        }
+    }
+
+    /// By what a question of a provider's model is known again; what this process embeds itself is as soon made anew.
+    fn question(&self, tenant: TenantId, inputs: &Inputs) -> Option<questions::Key> {
+        match (&self.model, inputs) {
+            (Model::Provider { endpoint, model, .. }, Inputs::Question(text)) => {
+                Some(questions::Key::new(tenant, endpoint, model, text))
+            }
+            _ => None,
         }
     }
 

@@ -104,6 +104,11 @@ impl Error {
         self.kind.status()
     }
 
+    /// Whether whoever runs this has something to mend, as opposed to a caller or a caller's provider.
+    pub fn is_ours(&self) -> bool {
+        self.status().is_server_error() && !matches!(self.kind, Kind::Provider(_) | Kind::Deadline)
+    }
+
     /// Whether the same request may succeed later without being changed.
     pub fn retryable(&self) -> bool {
         matches!(
@@ -269,7 +274,9 @@ impl fmt::Debug for Error {
         write!(formatter, "{}: {}", self.code(), self.detail)?;
         let mut cause: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
         while let Some(source) = cause {
-            write!(formatter, ": {source}")?;
+            // Postgres quotes whole rows behind its first line, and the rows are somebody's.
+            let text = source.to_string();
+            write!(formatter, ": {}", text.lines().next().unwrap_or_default())?;
             cause = source.source();
         }
         Ok(())
@@ -285,5 +292,23 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("ERROR: new row violates a check\nDETAIL: Failing row contains (secret).")]
+    struct Quoting;
+
+    #[test]
+    fn a_cause_is_logged_without_the_rows_that_it_quotes() {
+        let error = Error::internal(Quoting);
+        let text = format!("{error:?}");
+        assert!(text.ends_with("ERROR: new row violates a check"), "{text}");
+        assert!(error.is_ours() && !Error::invalid("no").is_ours());
+        assert!(!Error::new(Kind::Provider("provider_unavailable"), "no").is_ours());
     }
 }

@@ -47,32 +47,32 @@ impl FromRef<Files> for Ingest {
 
 pub fn health() -> Built {
     let app = app()?;
-    Ok(http::service(health::router().with_state(app.clone()), &app.front))
+    Ok(http::service(health::router().with_state(app.clone()), &app))
 }
 
 pub fn keys() -> Built {
     let app = app()?;
-    Ok(http::service(keys_rooms().with_state(app.clone()), &app.front))
+    Ok(http::service(keys_rooms().with_state(app.clone()), &app))
 }
 
 pub fn bots() -> Built {
     let app = app()?;
-    Ok(http::service(bots_rooms().with_state(app.clone()), &app.front))
+    Ok(http::service(bots_rooms().with_state(app.clone()), &app))
 }
 
 pub fn chat() -> Built {
     let app = app()?;
-    Ok(http::service(chat::router().with_state(app.clone()), &app.front))
+    Ok(http::service(chat::router().with_state(app.clone()), &app))
 }
 
 pub fn upload() -> Built {
     let files = files()?;
-    Ok(http::service(documents::router().with_state(files.clone()), &files.app.front))
+    Ok(http::service(documents::router().with_state(files.clone()), &files.app))
 }
 
 pub fn ingest() -> Built {
     let files = files()?;
-    Ok(http::service(ingest::router().with_state(files.clone()), &files.app.front))
+    Ok(http::service(ingest::router().with_state(files.clone()), &files.app))
 }
 
 /// Ingestion without HTTP: what a queue's consumer calls.
@@ -83,8 +83,8 @@ pub fn ingest_messages() -> Result<Ingest, config::Error> {
 /// Every room behind one address, for the process that has them all.
 pub fn everything(files: Files) -> axum::Router {
     let all = functions().into_iter().fold(Router::new(), |all, (_, rooms)| all.merge(rooms));
-    let front = files.app.front.clone();
-    http::service(all.with_state(files), &front)
+    let app = files.app.clone();
+    http::service(all.with_state(files), &app)
 }
 
 /// Every function by its name, and the rooms that it mounts.

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod keys;
 pub mod limits;
 pub mod objects;
+pub mod questions;
 pub mod search;
 pub mod tasks;
 pub mod telemetry;

@@ -6,6 +6,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber;
 
+use crate::telemetry::carried;
+
 /// A set of running tasks; clones share it. Each ends within its answer's time, so waiting for them ends, too.
 ///
 /// A server waits at its shutdown. A function's platform is told to wait for one invocation's own set, which its adapter
@@ -18,6 +20,8 @@ impl Tasks {
     #[expect(clippy::disallowed_methods, reason = "this is the set that the platform's wait-until waits for")]
     pub fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         let running = Running::new(self.0.clone());
+        // On the heap before it goes through further hands: an answer's whole making is one future.
+        let work = carried(Box::pin(work));
         tokio::spawn(
             async move {
                 let _running = running;

@@ -25,6 +25,7 @@ mod retry;
 pub mod sse;
 mod status;
 mod stream;
+mod trace;
 mod transport;
 mod turns;
 mod vendor;
@@ -42,7 +43,8 @@ pub use key_check::KeyCheck;
 pub use limits::Limits;
 pub use rerank::{MOST_PASSAGES, Ranked, RerankRequest};
 pub use stream::ChatStream;
-pub use transport::{Answer, Ask, Inside, Verb};
+pub use trace::Trace;
+pub use transport::{Answer, Ask, Inside, REPORT_TOTAL, Reports, Verb};
 pub use transport::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice, Transport};
 
 /// The wire language that a provider speaks.

@@ -20,7 +20,7 @@ use crate::dialect::Call;
 use crate::status::{Refusal, retry_after};
 use crate::{
     EmbedRequest, Embeddings, Endpoint, Error, ErrorKind, Fetch, KeyStatus, Limits, Ranked, RerankRequest, address,
-    embed, rerank,
+    embed, rerank, trace,
 };
 
 const USER_AGENT: &str = concat!("docent/", env!("CARGO_PKG_VERSION"));
@@ -185,6 +185,11 @@ fn request(call: Call, media_type: &str) -> Result<Request, Error> {
     if let Some((name, value)) = call.header {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    for (name, value) in trace::headers() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
     if call.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     }
@@ -299,8 +304,11 @@ impl Resolve for PublicOnly {
 mod chat;
 mod inside;
 mod outbound;
+mod report;
+use inside::private;
 pub use inside::{Answer, Ask, Inside, Verb};
 pub use outbound::{DOWNLOAD_TOTAL, Download, Downloaded, MAX_REDIRECTS, NOTIFY_TOTAL, Notice};
+pub use report::{REPORT_TOTAL, Reports};
 
 #[cfg(test)]
 mod hostile;

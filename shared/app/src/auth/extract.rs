@@ -19,6 +19,7 @@ use crate::App;
 use crate::db::TenantTx;
 use crate::error::{Error, Kind, Result};
 use crate::http::{ClientAddress, Notes};
+use crate::telemetry;
 
 /// A longer credential is none of ours: the largest session of an identity provider stays far below.
 pub const LONGEST_CREDENTIAL: usize = 16 * 1024;
@@ -52,6 +53,16 @@ enum Proof {
     Token([u8; 32]),
     Visitor(Box<Visitor>),
     Person(Box<Person>),
+}
+
+impl Proof {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Visitor(_) => "visitor",
+            Self::Person(_) => "person",
+        }
+    }
 }
 
 impl<N> Credential<N> {
@@ -103,6 +114,7 @@ impl<N> Credential<N> {
             Proof::Person(person) => store::by_person(tx, person, &look).await?,
         };
         let caller = found.admit(&self.notes)?.ok_or_else(|| self.unknown())?;
+        telemetry::caller(self.proof.kind(), self.tenant.uuid());
         if !caller.scopes.contains(&scope) {
             return Err(forbidden(scope));
         }
@@ -192,6 +204,7 @@ where
         let look = store::Look { app: &app, address };
         let found = tx.finish(store::by_publishable(&tx, &token::hash(text), &look)).await?;
         let store::Publishable { id: token, origins, bot, master } = found.admit(&notes)?.ok_or_else(unauthorized)?;
+        telemetry::caller("page", tenant.uuid());
         if let Some(shown) = &origin {
             if !origins.iter().any(|allowed| allowed.as_bytes() == shown.as_bytes()) {
                 return Err(wrong_origin().hint("Add the page's exact origin to the publishable token."));

@@ -39,6 +39,19 @@ impl Answers {
     }
 }
 
+/// A day: a model behind an unchanged name may change in time.
+const MOST_QUESTION_CACHE: u64 = 24 * 60 * 60;
+
+/// `QUESTION_CACHE_SECONDS`: how long the vector of a question is kept, so that the same question of the same tenant is
+/// not embedded, and paid for, again. Not at all unless set.
+pub(super) fn question_cache(environment: &Environment) -> Result<Duration, Error> {
+    const NAME: &str = "QUESTION_CACHE_SECONDS";
+    match environment.get(NAME).map_or(Ok(0), str::parse) {
+        Ok(seconds) if seconds <= MOST_QUESTION_CACHE => Ok(Duration::from_secs(seconds)),
+        _ => Err(Error::new(NAME, "is no time that works.", format!("Give 0 to {MOST_QUESTION_CACHE} seconds."))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +68,15 @@ mod tests {
             [("ANSWER_SECONDS", "0"), ("ANSWER_SECONDS", "801"), ("ANSWER_SECONDS", "x"), ("STREAM_LEASE_SECONDS", "0")]
         {
             assert_eq!(read(name, value).unwrap_err().variable, name, "{value}");
+        }
+    }
+
+    #[test]
+    fn questions_are_kept_for_a_day_at_most_and_not_at_all_unless_told() {
+        let read = |value: &str| question_cache(&Environment::default().with("QUESTION_CACHE_SECONDS", value));
+        assert_eq!((read("").unwrap(), read("86400").unwrap()), (Duration::ZERO, Duration::from_secs(86_400)));
+        for bad in ["86401", "-1", "x"] {
+            assert_eq!(read(bad).unwrap_err().variable, "QUESTION_CACHE_SECONDS", "{bad}");
         }
     }
 }

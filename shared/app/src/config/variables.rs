@@ -285,6 +285,12 @@ pub const GROUPS: &[Group] = &[
                 "0",
                 "1: a provider's base URL may point at this machine (Ollama).",
             ),
+            variable(
+                "QUESTION_CACHE_SECONDS",
+                Optional,
+                "0",
+                "How long a process keeps the vector of a question, which is not embedded again meanwhile; up to a day.",
+            ),
             variable("QDRANT_URL", Optional, "", "A Qdrant that is asked for near vectors instead of Postgres."),
             variable("QDRANT_API_KEY", Optional, "", "Its key; one that may write."),
         ],
@@ -311,9 +317,49 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        title: "This process",
+        title: "Who is told what happens",
         variables: &[
             variable("LOG_LEVEL", Optional, "info", "off, error, warn, info, debug or trace."),
+            variable(
+                "DOCENT_METRICS_LISTEN",
+                Optional,
+                "127.0.0.1:9464",
+                "Where docent serve and docent worker answer /metrics, without a credential. Off unless set.",
+            ),
+            variable(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                Optional,
+                "http://127.0.0.1:4318",
+                "A collector of traces that speaks OTLP over HTTP. Off unless set.",
+            ),
+            variable(
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                Optional,
+                "http://127.0.0.1:4318/v1/traces",
+                "The same as a whole address; wins.",
+            ),
+            variable(
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                Optional,
+                "",
+                "What it lets us in by: name=value, by commas, values percent-encoded.",
+            ),
+            variable(
+                "OTEL_EXPORTER_OTLP_PROTOCOL",
+                Optional,
+                "http/json",
+                "JSON is what is sent; grpc is refused when we start.",
+            ),
+            variable("OTEL_SERVICE_NAME", Optional, "docent", "What it calls us."),
+            variable("OTEL_RESOURCE_ATTRIBUTES", Optional, "", "More about us: name=value, by commas."),
+            variable("OTEL_SDK_DISABLED", Optional, "false", "true: no traces, whatever else is set."),
+            variable("SENTRY_DSN", Optional, "", "Where our own failures are told. Off unless set."),
+            variable("SENTRY_ENVIRONMENT", Optional, "production", "What they are filed under; DOCENT_ENV unless set."),
+        ],
+    },
+    Group {
+        title: "This process",
+        variables: &[
             variable("DOCENT_LISTEN", Optional, "0.0.0.0:8080", "Where docent serve listens."),
             variable("DOCENT_DATA", Optional, "", "The folder of docent up."),
             variable(
@@ -336,7 +382,7 @@ pub const GROUPS: &[Group] = &[
                 "AWS_LAMBDA_FUNCTION_NAME",
                 Platform,
                 "",
-                "There, progress is answered at once instead of streamed.",
+                "There, progress is answered at once instead of streamed, and metrics are lines of the log.",
             ),
             variable("HOME", Platform, "", "Where the folders of docent up are, unless XDG_* say otherwise."),
             variable("XDG_DATA_HOME", Platform, "", "Of docent up."),

@@ -12,7 +12,7 @@ mod tx;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub use tx::TenantTx;
 pub use crate::auth::TenantId;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::telemetry::{self, Part};
 use param::VectorTypes;
 
 /// How long a request may wait for a connection before it is shed with 503: piling up helps nobody.
@@ -87,7 +88,7 @@ impl Db {
     /// Opens the door for one tenant. Sends nothing yet; see [`TenantTx`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx> {
         self.door.begin().await;
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
         let vectors = self.vectors.get().cloned().unwrap_or_default();
         Ok(TenantTx::new(client, tenant, vectors, self.door.clone()))
     }
@@ -95,7 +96,7 @@ impl Db {
     /// One of the audited, content-free functions of the `control` schema, which give ids across tenants.
     pub async fn control(&self, call: Control) -> Result<Vec<(Uuid, Option<Uuid>)>> {
         self.door.begin().await;
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
         if let Some(before) = self.door.before("control") {
             client.batch_execute(&before).await.map_err(failed)?;
         }
@@ -126,7 +127,8 @@ impl Db {
 
     /// Whom the front end's table of sessions knows by this key; see `control.session_subject`.
     pub async fn session_subject(&self, session: &str) -> Result<Option<String>> {
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
+        let _trip = telemetry::step(Part::Db);
         let sql = "select control.session_subject($1)";
         let rows = client.query_typed(sql, &[(&session, Type::TEXT)]).await.map_err(failed)?;
         Ok(rows.first().and_then(|row| row.get(0)))
@@ -134,21 +136,33 @@ impl Db {
 
     /// Forgets addresses without a credential whose bucket is full again; gives how many.
     pub async fn forget_addresses(&self) -> Result<i32> {
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
         let rows = client.query_typed("select control.forget_addresses()", &[]).await.map_err(failed)?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// Every tenant's id, for the operator; the app role sees none here.
     pub async fn every_tenant(&self) -> Result<Vec<Uuid>> {
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
         let rows = client.query_typed("select tenant_id from tenant order by tenant_id", &[]).await.map_err(failed)?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    async fn client(&self) -> Result<Object> {
+        let _connecting = telemetry::step(Part::Connect);
+        self.pool.get().await.map_err(unavailable)
+    }
+
+    /// How many connections there are at this moment, and who waits for one.
+    pub fn standing(&self) -> telemetry::Pool {
+        let status = self.pool.status();
+        telemetry::Pool { most: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
+    }
+
     /// Proves that the database answers: one trip, no tenant.
     pub async fn ping(&self) -> Result<()> {
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.client().await?;
+        let _trip = telemetry::step(Part::Db);
         client.simple_query("select 1").await.map_err(failed)?;
         Ok(())
     }

@@ -12,6 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{Door, Param, VectorTypes, failed};
 use crate::auth::TenantId;
 use crate::error::{Error, Result};
+use crate::telemetry::Trips;
 
 /// A transaction in which only one tenant exists. `$1` of every statement is the tenant; callers bind from `$2`.
 ///
@@ -28,12 +29,22 @@ pub struct TenantTx {
     closed: AtomicBool,
     /// The commit follows the statements in the same trip: nobody may wait between them.
     one_trip: AtomicBool,
+    trips: Trips,
 }
 
 impl TenantTx {
     pub(super) fn new(client: Object, tenant: TenantId, vectors: VectorTypes, door: Door) -> TenantTx {
         let [begun, closed, one_trip] = [const { AtomicBool::new(false) }; 3];
-        TenantTx { client: Mutex::new(Some(Arc::new(client))), tenant, vectors, door, begun, closed, one_trip }
+        TenantTx {
+            client: Mutex::new(Some(Arc::new(client))),
+            tenant,
+            vectors,
+            door,
+            begun,
+            closed,
+            one_trip,
+            trips: Trips::default(),
+        }
     }
 
     pub fn tenant(&self) -> TenantId {
@@ -45,6 +56,7 @@ impl TenantTx {
             self.door.statement(sql).await;
         }
         let client = self.client()?;
+        let _waiting = self.trips.wait();
         let sql = self.door.rewrite(sql);
         let tenant = self.tenant.uuid();
         let mut typed: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&tenant, Type::UUID)];
@@ -99,6 +111,7 @@ impl TenantTx {
         let client = self.client()?;
         self.closed.store(true, Ordering::Relaxed);
         if self.begun.load(Ordering::Relaxed) {
+            let _waiting = self.trips.wait();
             client.batch_execute(&self.door.ending(how)).await.map_err(failed)?;
         }
         drop(client);

@@ -5,10 +5,10 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use crate::config::Front;
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-const REQUEST_HEADERS: &str =
-    "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, traceparent, tracestate, \
+     x-request-id";
 const ANSWER_HEADERS: &str = "content-disposition, etag, idempotency-replayed, link, retry-after, ratelimit, \
-     ratelimit-policy, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-remaining-requests, x-ratelimit-reset, \
+     ratelimit-policy, server-timing, traceresponse, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-remaining-requests, x-ratelimit-reset, \
      x-request-id, x-vercel-ai-ui-message-stream";
 /// Browsers ask again after this; longer ones are cut by them anyway.
 const MAX_AGE: &str = "600";

@@ -5,7 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -96,7 +96,12 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// The id that a request carries from door to log: the caller's `x-request-id` when it is a plain one, else ours.
+/// What a platform calls one invocation, put into the request's extensions by a door that knows.
+#[derive(Clone, Debug)]
+pub struct PlatformId(pub String);
+
+/// The id that a request carries from door to log: the caller's `x-request-id` when it is a plain one, else what the
+/// platform calls it in its own logs, else ours.
 #[derive(Clone, Debug)]
 pub struct RequestId(String);
 
@@ -104,12 +109,14 @@ pub struct RequestId(String);
 const LONGEST_ID: usize = 64;
 
 impl RequestId {
-    pub(super) fn of(headers: &HeaderMap) -> RequestId {
+    pub(super) fn of(headers: &HeaderMap, extensions: &Extensions) -> RequestId {
         let plain = |text: &&str| {
             (1..=LONGEST_ID).contains(&text.len())
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
         };
-        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(plain);
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(plain);
+        let platform = || extensions.get::<PlatformId>().map(|PlatformId(id)| id.as_str()).filter(plain);
+        let given = header("x-request-id").or_else(platform).or_else(|| header("x-vercel-id"));
         RequestId(given.map_or_else(|| Clock::system().uuid().simple().to_string(), str::to_owned))
     }
 
@@ -122,6 +129,10 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(parts.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId::of(&parts.headers)))
+        Ok(parts
+            .extensions
+            .get::<RequestId>()
+            .cloned()
+            .unwrap_or_else(|| RequestId::of(&parts.headers, &parts.extensions)))
     }
 }

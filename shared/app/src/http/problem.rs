@@ -79,6 +79,11 @@ impl<'a> OpenAiWire<'a> {
 }
 
 impl Problem {
+    /// Its code; and the cause, where it is ours to mend.
+    pub(super) fn told(&self) -> (&'static str, Option<String>) {
+        (self.error.code(), self.error.is_ours().then(|| format!("{:?}", self.error)))
+    }
+
     pub(super) fn with_id(mut self, id: &RequestId, openai: bool) -> Problem {
         self.request_id = Some(id.clone());
         self.openai = openai;

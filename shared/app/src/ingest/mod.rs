@@ -105,6 +105,11 @@ impl Ingest {
         self.within(left.min(WORK_TIME))
     }
 
+    /// Ends when nothing is to be told any more: for a platform that freezes the process behind the last message.
+    pub async fn told(&self) {
+        self.app.tasks.drained().await;
+    }
+
     /// Whether the time that was set for everything is over: what was not begun stays for the next.
     fn late(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)

@@ -42,10 +42,30 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Ready => "ready",
+            Outcome::Nothing => "nothing",
+            Outcome::Waiting => "waiting",
+            Outcome::Deleted => "deleted",
+            Outcome::Failed => "failed",
+            Outcome::Busy => "busy",
+            Outcome::Fenced => "fenced",
+            Outcome::Paused => "paused",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
 impl Ingest {
     /// On the heap: all of ingestion is inside, and everything that leads here would carry it on its stack.
     pub(super) fn look(&self, tenant: TenantId, document: Uuid, source: Source) -> BoxFuture<'_, Result<Outcome>> {
-        Box::pin(self.look_now(tenant, document, source))
+        Box::pin(async move {
+            let outcome = self.look_now(tenant, document, source).await;
+            self.app.telemetry.document(outcome.as_ref().map(Outcome::as_str), &self.app.tasks);
+            outcome
+        })
     }
 
     async fn look_now(&self, tenant: TenantId, document: Uuid, source: Source) -> Result<Outcome> {

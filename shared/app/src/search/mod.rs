@@ -22,6 +22,7 @@ use crate::bots::Bot;
 use crate::db::TenantTx;
 use crate::embedder::{Embedder, Inputs};
 use crate::error::Result;
+use crate::telemetry::{self, Part};
 use crate::usage::{Bill, Spender};
 
 /// How many chunks an answer is built from.
@@ -192,6 +193,7 @@ impl Query {
 /// The best chunks of the live revisions, best first, without near duplicates unless they are wanted: `limit` of them, or
 /// all candidates of a reranker. One statement, so it can share its trip; [`complete`] comes behind it.
 pub async fn hybrid(tx: &TenantTx, query: &Query) -> Result<Found> {
+    let _searching = telemetry::step(Part::Search);
     let found = match &query.bill {
         None => store::hybrid(tx, query).await,
         Some(bill) => {

@@ -9,6 +9,7 @@ use super::{Found, Hit, Query, hybrid, store};
 use crate::App;
 use crate::db::TenantId;
 use crate::error::Result;
+use crate::telemetry::{self, Part};
 use crate::vectors::{Ask, Failure, Near, Set};
 
 /// Chunks of the dense leg, as in `hybrid.sql`.
@@ -69,7 +70,8 @@ impl Query {
         let documents = nearest.scope.documents.as_deref();
         let (tenant, limit) = (tenant.uuid(), nearest.limit);
         nearest.asks += 1;
-        match qdrant.near(&Ask { tenant, set: &set, vector: vector.as_slice(), documents, limit }).await {
+        let ask = Ask { tenant, set: &set, vector: vector.as_slice(), documents, limit };
+        match telemetry::step(Part::Vectors).call(qdrant.near(&ask)).await {
             Ok(points) => {
                 nearest.full = points.len() >= limit;
                 nearest.points = points;

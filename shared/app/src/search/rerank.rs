@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::Hit;
 use crate::App;
 use crate::error::{Error, Kind, Result};
+use crate::telemetry::{self, Part};
 
 /// A reranker that has said nothing by then is not waited for.
 pub const DEADLINE: Duration = Duration::from_secs(3);
@@ -27,10 +28,12 @@ impl Rerank<'_> {
         let passages: Vec<String> = hits.iter().map(passage).collect();
         let Rerank { endpoint, model, query, limit } = *self;
         let request = RerankRequest { model, query, passages: &passages, top: limit.min(passages.len()) };
-        let ranked = match timeout(DEADLINE, app.llm.transport.rerank(endpoint, &request)).await {
+        let mut step = telemetry::step(Part::Rerank);
+        let ranked = match timeout(DEADLINE, step.call(app.llm.transport.rerank(endpoint, &request))).await {
             Ok(ranked) => ranked.map_err(Error::from),
             Err(_) => Err(Error::new(Kind::Provider("provider_timeout"), "The reranker did not answer in time.")),
         };
+        drop(step);
         let outcome = match ranked {
             Ok(ranked) => {
                 let mut left: Vec<Option<Hit>> = hits.into_iter().map(Some).collect();

@@ -18,7 +18,7 @@ use crate::embedder::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Json, Router, post};
 use crate::usage::{self, Spender};
-use crate::{bots, documents, keys};
+use crate::{bots, documents, keys, telemetry};
 
 /// A question longer than this is a document; the embedding models would cut it off anyway.
 pub const LONGEST_QUERY: usize = 8_000;
@@ -231,6 +231,7 @@ async fn search(
     let (caller, bot, keys, capped) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
     let (mut bot, keys) = (bot?.ok_or_else(|| Error::not_found("bot"))?, keys?);
+    telemetry::bot(bot.id);
     if asked.shadow {
         let tx = app.db.tenant(tenant).await?;
         bot.embedding_model = tx.finish(documents::migration::shadow(&tx, &bot.embedding_model)).await?;

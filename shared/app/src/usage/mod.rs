@@ -19,6 +19,7 @@ use crate::App;
 use crate::auth::{Caller, TenantId};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
+use crate::telemetry;
 
 /// After this an open reservation lost its request: no call of a provider takes as long.
 pub const STALE_SECONDS: i64 = 15 * 60;
@@ -166,6 +167,7 @@ impl Spending {
                 "usage.settle booked more than was reserved: the provider counts more tokens than there were bytes"
             );
         }
+        self.told(used, micros);
         if !store::settle(tx, self, used, micros).await? {
             tracing::warn!(spending = %self.id, micros, "usage.settle came too late: the sweep has settled it in full");
         }
@@ -179,7 +181,14 @@ impl Spending {
 
     /// Notes a call that no cap bound and that is over.
     pub async fn record(&self, tx: &TenantTx, used: Used) -> Result<()> {
-        store::record(tx, self, used, self.price.cost(used.input_tokens, used.output_tokens)).await
+        let micros = self.price.cost(used.input_tokens, used.output_tokens);
+        self.told(used, micros);
+        store::record(tx, self, used, micros).await
+    }
+
+    fn told(&self, Used { input_tokens, output_tokens, .. }: Used, micros: i64) {
+        let used = telemetry::Used { input_tokens, output_tokens };
+        telemetry::spent((&self.provider, &self.model), used, micros, self.kind == Kind::Embedding);
     }
 }
 

@@ -201,3 +201,42 @@ async fn all_workers_of_a_tenant_share_one_pace() {
         billed.paid_once(id).await;
     }
 }
+
+#[tokio::test]
+async fn a_question_is_embedded_once_for_each_tenant_while_its_vector_is_kept() {
+    let mut billed = Billed::new(|_| None).await;
+    let text = "The Moon orbits the Earth at a mean distance of 384400 kilometres.";
+    let id = billed.upload(text.as_bytes()).await;
+    assert_eq!(billed.look(id, Duration::from_secs(60)).await, Outcome::Ready);
+    let question = json!({ "query": "At what mean distance does the Moon orbit the Earth?" });
+    let before = billed.provider.requests();
+    let plain = billed.client.post("/api/search", question.clone()).await;
+    billed.client.post("/api/search", question.clone()).await;
+    assert_eq!(billed.provider.requests() - before, 2, "nothing is kept unless somebody says so");
+
+    billed.set("QUESTION_CACHE_SECONDS", "60");
+    let router = docent::function::everything(billed.world.files.clone());
+    let client = billed.client.through(&router);
+    let (first, spent) = (client.post("/api/search", question.clone()).await, client.get("/api/usage").await.json());
+    let again = client.post("/api/search", question.clone()).await;
+    assert_eq!(billed.provider.requests() - before, 3);
+    assert_eq!((first.json(), again.json()), (plain.json(), plain.json()));
+    assert_eq!(
+        client.get("/api/usage").await.json()["usage"],
+        spent["usage"],
+        "what nobody was asked for costs nothing"
+    );
+    client.post("/api/search", json!({ "query": "At what distance does the Moon orbit?" })).await;
+    assert_eq!(billed.provider.requests() - before, 4, "another question");
+
+    // The library changes: the same vector finds what is there now.
+    assert!(client.delete(&format!("/api/documents/{id}")).await.status.is_success());
+    let gone = client.post("/api/search", question.clone()).await;
+    assert_eq!((gone.json()["hits"].as_array().unwrap().len(), billed.provider.requests() - before), (0, 4));
+
+    let other = billed.world.tenant_b.through(&router);
+    let key = json!({ "key": "sk-acme-111111", "baseUrl": billed.provider.base_url }).to_string();
+    assert!(other.send("PUT", "/api/keys/acme", Some(key), &[]).await.status.is_success());
+    other.post("/api/search", question).await;
+    assert_eq!(billed.provider.requests() - before, 5, "nobody learns what others have asked");
+}

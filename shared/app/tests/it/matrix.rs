@@ -65,6 +65,8 @@ pub const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/health", For::Everyone),
     ("GET", "/api/health/ping", For::Everyone),
     ("GET", "/api/health/ready", For::Everyone),
+    ("GET", "/api/v1/health", For::Everyone),
+    ("GET", "/health", For::Everyone),
     ("POST", "/api/ingest", For::Operator),
     ("GET", "/api/ingest/sweep", For::Operator),
     ("POST", "/api/ingest/sweep", For::Operator),

@@ -17,6 +17,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/health"),
     ("GET", "/api/health/ping"),
     ("GET", "/api/health/ready"),
+    ("GET", "/api/v1/health"),
+    ("GET", "/health"),
     ("GET", "/api/keys"),
     ("GET", "/api/keys/{provider}"),
     ("PUT", "/api/keys/{provider}"),

@@ -57,7 +57,7 @@ impl Inside {
     pub async fn ask(&self, ask: Ask<'_>, body: Option<Vec<u8>>) -> Result<Answer, Error> {
         let deadline = Instant::now() + ask.within;
         let request = self.request(&ask, body)?;
-        let response = timeout_at(deadline, self.client()?.execute(request))
+        let response = timeout_at(deadline, private(&self.server.client, &self.server.limits)?.execute(request))
             .await
             .map_err(|_| Error::from(ErrorKind::Timeout))?
             .map_err(|error| {
@@ -81,16 +81,16 @@ impl Inside {
         };
         Ok(request)
     }
+}
 
-    fn client(&self) -> Result<&Client, Error> {
-        let Server { limits, client, .. } = &*self.server;
-        if let Some(client) = client.get() {
-            return Ok(client);
-        }
-        let built = builder(limits).and_then(|builder| Ok(builder.build()?));
-        let built = built.map_err(|_| Error::new(ErrorKind::Unavailable, "The HTTP client cannot be built."))?;
-        Ok(client.get_or_init(|| built))
+/// A client for an address that only the operator can name.
+pub(super) fn private<'c>(client: &'c OnceLock<Client>, limits: &Limits) -> Result<&'c Client, Error> {
+    if let Some(client) = client.get() {
+        return Ok(client);
     }
+    let built = builder(limits).and_then(|builder| Ok(builder.build()?));
+    let built = built.map_err(|_| Error::new(ErrorKind::Unavailable, "The HTTP client cannot be built."))?;
+    Ok(client.get_or_init(|| built))
 }
 
 // The address may hold a password, and so does the key.

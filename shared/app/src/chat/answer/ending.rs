@@ -15,6 +15,7 @@ use crate::chat::store::{self, Closing};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::keys;
+use crate::telemetry;
 use crate::usage::{Spending, Used};
 
 /// Pauses between the tries of who has nobody to tell that the database did not answer.
@@ -167,6 +168,9 @@ impl Kept {
                 None => Ok(()),
             }
         };
+        if let Some(code) = self.ending.code {
+            telemetry::failed(code, failure);
+        }
         let closed = store::close(&tx, &closing);
         let all = try_join4(end, closed, self.flag(&tx), self.book(&tx));
         tx.finish(all).await.map(|(_, closed, ..)| closed)

@@ -28,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::Invocation;
 use crate::keys;
 use crate::search::{self, Hit};
+use crate::telemetry;
 use crate::usage::{self, Spender};
 use answerer::{Answerer, Asked};
 use ending::Open;
@@ -130,6 +131,7 @@ async fn gather(invocation: Invocation, credential: Credential, mut question: Qu
     let (caller, bot, keys, history, (capped, twin)) = tx.finish(async { Ok(together.await) }).await?;
     let caller = caller?;
     let bot = bot?.ok_or_else(|| Error::not_found("bot"))?;
+    telemetry::bot(bot.id);
     let twin = match stored::settled(twin?, &question)? {
         Settled::Stored(stored) => return Ok(Begun::Stored(stored)),
         Settled::Live(place) => return Ok(Begun::Live(Box::new(Reader::new(app, tenant, place, until)))),

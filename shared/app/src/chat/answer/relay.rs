@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use docent_llm::{ChatRequest, ChatStream, Endpoint, Event};
+use docent_llm::{ChatStream, Event};
 use futures_util::StreamExt;
 use tokio::time::sleep_until;
 
@@ -15,6 +15,7 @@ use crate::chat::out::Out;
 use crate::chat::prompt;
 use crate::chat::ui_stream::{Chunk, TEXT};
 use crate::error::{Error, Result};
+use crate::telemetry::{self, Part, Step, Used};
 
 /// A model that does not stop is stopped here: the text is stored, and read again with every later question.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -33,7 +34,15 @@ impl Ask {
                     self.quote(out, said).await;
                     return Ok(());
                 }
-                Ok(Begun::Model(events)) => return self.relay(events, out, said).await,
+                Ok(Begun::Model(events, mut step)) => {
+                    let outcome = self.relay(events, out, said).await;
+                    step.used(Used { input_tokens: said.usage.input_tokens, output_tokens: said.usage.output_tokens });
+                    match &outcome {
+                        Ok(()) => step.finished(said.reason),
+                        Err(error) => step.failed(error.code()),
+                    }
+                    return outcome;
+                }
                 Err(error) if last => return Err(error),
                 Err(error) => {
                     tracing::warn!(answerer = answerer.label, cause = ?error, "chat.answer falls back");
@@ -50,11 +59,12 @@ impl Ask {
         request.model.clone_from(&answerer.model);
         request.max_tokens = self.capped.then_some(MOST_ANSWER_TOKENS);
         said.sent = prompt::bytes(&request);
-        Ok(Begun::Model(Box::new(self.chat(&account.endpoint, &request).await?)))
-    }
-
-    async fn chat(&self, endpoint: &Endpoint, request: &ChatRequest) -> Result<ChatStream> {
-        Ok(self.app.llm.transport.chat(endpoint, request).await?)
+        let provider = answerer.label.split_once('/').map_or("", |(provider, _)| provider);
+        let mut step = telemetry::model(Part::Provider, provider, &answerer.model);
+        let events = step.call(self.app.llm.transport.chat(&account.endpoint, &request)).await?;
+        // With its first word: what comes is told of the call, and counts as nobody's waiting.
+        step.counted();
+        Ok(Begun::Model(Box::new(events), step))
     }
 
     async fn relay(&self, mut events: Box<ChatStream>, out: &Out, said: &mut Said) -> Result<()> {
@@ -103,7 +113,7 @@ impl Ask {
 enum Begun {
     /// The documents' own sentences.
     Quote,
-    Model(Box<ChatStream>),
+    Model(Box<ChatStream>, Step),
 }
 
 /// Remembers a delta and sends it: what is stored is what was shown, also when its reader has left.

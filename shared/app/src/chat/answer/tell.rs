@@ -12,6 +12,7 @@ use crate::chat::out::Out;
 use crate::chat::ui_stream::{Chunk, TEXT};
 use crate::chat::{extractive, followup, log};
 use crate::error::Result;
+use crate::telemetry;
 
 impl Prepared {
     /// Streams the answer. The last chunk before `[DONE]` is `finish` or `error`, whatever happens in between; the
@@ -37,6 +38,7 @@ impl Prepared {
             }
             Err(error) => {
                 tracing::warn!(request_id, cause = ?error, "chat.answer failed");
+                telemetry::failed(error.code(), Some(&error));
                 out.send(Chunk::error(&error)).await;
             }
         }

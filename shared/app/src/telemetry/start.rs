@@ -1,10 +1,13 @@
 //! Logs: one JSON object per line on standard error, readable alone and searchable by field.
 
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::metrics;
 use crate::config::Environment;
 
 /// Installs the subscriber once; a second call changes nothing. `LOG_LEVEL` is off, error, warn, info (default),
@@ -17,5 +20,14 @@ pub fn start(environment: &Environment) {
         .with_current_span(false)
         .with_target(false)
         .with_writer(std::io::stderr);
-    let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(level).with(lines).with(Counted).try_init();
+}
+
+/// Counts the lines that somebody should look at.
+struct Counted;
+
+impl<S: Subscriber> Layer<S> for Counted {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        metrics::logged(*event.metadata().level());
+    }
 }
