@@ -13,6 +13,7 @@ export class DocumentRow {
   #kind = el("span", { class: "kind", "aria-hidden": "true" });
   #retry;
   #remove;
+  #named = "";
 
   constructor({ onRemove, onRetry }) {
     this.#remove = el("button", { type: "button", class: "icon remove", onclick: onRemove }, icon("trash"));
@@ -27,13 +28,22 @@ export class DocumentRow {
     const { filename, status } = document;
     this.element.dataset.status = status;
     this.#kind.textContent = extension(filename);
-    this.#head.textContent = filename;
+    this.#name(document);
     this.#head.title = document.title && document.title !== filename ? `${document.title} (${filename})` : filename;
     this.#state.replaceChildren(...stateLine(document));
     this.#problem.textContent = status === "failed" ? failure(document.error) : "";
     this.#retry.hidden = !(status === "failed" && canRetry);
     this.#remove.setAttribute("aria-label", `${status === "uploading" ? "Stop adding" : "Delete"} ${filename}`);
     this.#drawTrail(document);
+  }
+
+  /** A link to all that is known of it, as soon as the server knows it. */
+  #name({ id, filename }) {
+    const href = id && !id.startsWith("local_") ? `#/documents/${encodeURIComponent(id)}` : null;
+    // Left alone where it is the same: the reader's focus may be on it.
+    if (this.#named === `${href} ${filename}`) return;
+    this.#named = `${href} ${filename}`;
+    this.#head.replaceChildren(href ? el("a", { href, dir: "auto" }, filename) : filename);
   }
 
   #drawTrail({ filename, status, progress }) {
