@@ -1,5 +1,5 @@
 // What puts a bot on a page: a publishable key for that page's origin, and the tag that carries it.
-import { el } from "./dom.mjs";
+import { el, plain } from "./dom.mjs";
 import { badge, copyButton, empty, fill, when } from "./parts.mjs";
 import { tokenForm } from "./token-form.mjs";
 
@@ -27,8 +27,8 @@ export function embed(api, bot) {
 }
 
 function card({ name, last4, origins, expiresAt, lastUsedAt }) {
-  return el("article", { class: "item", "aria-label": name },
-    el("div", { class: "item-head" }, el("h4", { dir: "auto" }, name), expiresAt && Date.parse(expiresAt) < Date.now() && badge("Ended", "bad")),
+  return el("article", { class: "item", "aria-label": plain(name) },
+    el("div", { class: "item-head" }, el("h4", { dir: "auto" }, plain(name)), expiresAt && Date.parse(expiresAt) < Date.now() && badge("Ended", "bad")),
     el("p", { class: "secret-tail" }, `docent_pk_… ${last4}`),
     el("ul", { class: "origins", "aria-label": "Allowed origins" }, ...origins.map((origin) => el("li", { dir: "ltr" }, origin))),
     el("p", { class: "muted small" }, lastUsedAt ? "Last used " : "Never used yet", when(lastUsedAt), " · ", el("a", { href: "#/tokens" }, "Revoke it among the tokens")));

@@ -36,6 +36,8 @@ const GROUPS = [
     ["fallbackModel", "Its model", { dir: "ltr", most: 200 }],
   ]],
 ];
+/** So long the word stands there that it is saved. */
+const SAVED_MS = 4000;
 const NUMBERS = ["historyLength", "temperature"];
 
 export function botForm(api, bot, changed) {
@@ -47,10 +49,11 @@ export function botForm(api, bot, changed) {
   const state = el("p", { class: "muted", role: "status" });
   const save = el("button", { type: "submit", class: "primary" }, "Save");
   const discard = el("button", { type: "button", class: "plain" }, "Discard");
+  const bar = el("div", { class: "save-bar", hidden: true }, state, discard, save);
   const providers = el("datalist", { id: "bot-providers" }, el("option", { value: "extractive" }));
   const form = el("form", { class: "settings", novalidate: true, "aria-label": "Settings" }, providers,
     ...groups.map(([title, list], at) => el("fieldset", { class: "group" }, el("legend", {}, title), ...list.map((one) => one.element), at === 2 && shelves.element)),
-    place, el("div", { class: "save-bar" }, state, discard, save));
+    place, bar);
   const window = preview(api, bot.id);
   const element = el("div", { class: "beside" }, form, window.element);
   swatch(fields.find(({ name }) => name === "widget.color"));
@@ -65,6 +68,7 @@ export function botForm(api, bot, changed) {
     const dirty = Object.keys(change()).length > 0;
     save.disabled = discard.disabled = !dirty;
     state.textContent = dirty ? "Not saved yet" : "";
+    bar.hidden = !dirty;
     window.show(draft(saved, fields));
   };
   form.addEventListener("input", drawn);
@@ -82,6 +86,8 @@ export function botForm(api, bot, changed) {
       write();
       announce("Saved.");
       state.textContent = "Saved";
+      bar.hidden = false;
+      setTimeout(() => state.textContent === "Saved" && (bar.hidden = true), SAVED_MS);
     } catch (error) {
       save.disabled = false;
       showProblem(error, [...fields, shelves], place, () => form.requestSubmit());
@@ -144,7 +150,7 @@ function collections(api) {
   const boxes = () => [...list.querySelectorAll("input")];
   const load = async (chosen) => {
     const found = (await api.json("/api/collections")).collections;
-    list.replaceChildren(...found.map(({ id, name, documents }) => el("label", { class: "choice" }, el("input", { type: "checkbox", value: id, checked: chosen.includes(id) }), el("span", { dir: "auto" }, name), el("span", { class: "muted small" }, `${documents} documents`))));
+    list.replaceChildren(...found.map(({ id, name, documents }) => el("label", { class: "check-line" }, el("input", { type: "checkbox", value: id, checked: chosen.includes(id) }), el("span", { dir: "auto" }, name), el("span", { class: "muted small" }, `${documents} documents`))));
   };
   // Before they are known nothing was changed.
   const read = () => (boxes().length ? boxes().filter((box) => box.checked).map((box) => box.value).toSorted() : undefined);

@@ -1,5 +1,5 @@
 // Bots: the list, and one bot with its settings, its key for pages, its gaps and what people think of its answers.
-import { announce, el } from "./dom.mjs";
+import { announce, el, plain } from "./dom.mjs";
 import { botForm } from "./bot-form.mjs";
 import { embed } from "./bot-embed.mjs";
 import { feedback, gaps } from "./bot-gaps.mjs";
@@ -49,7 +49,7 @@ function botList(api) {
     }
   });
   const card = (bot) => el("a", { class: "item link", href: `#/bots/${encodeURIComponent(bot.id)}` },
-    el("div", { class: "item-head" }, el("h3", { dir: "auto" }, bot.name), bot.isDefault && badge("Default", "good")),
+    el("div", { class: "item-head" }, el("h3", { dir: "auto" }, plain(bot.name)), bot.isDefault && badge("Default", "good")),
     el("p", { class: "muted" }, bot.provider === "extractive" ? "Answers with the documents' own sentences" : `Answers by ${bot.model} of ${bot.provider}`),
     bot.greeting && el("p", { class: "muted small clipped", dir: "auto" }, bot.greeting));
   const draw = ({ bots }) => (bots.length ? bots.map(card) : [empty("No bots yet", "A bot says who answers, from which documents, and how it looks on your pages.")]);
@@ -70,7 +70,7 @@ function botPage(api, id, forget) {
   let bot = null;
   const named = (changed) => {
     bot = changed;
-    title.textContent = bot.name;
+    title.textContent = plain(bot.name);
     remove.hidden = bot.isDefault;
   };
   const make = { "": () => botForm(api, bot, named), embed: () => embed(api, bot), gaps: () => gaps(api, bot), feedback: () => feedback(api, bot) };
@@ -86,7 +86,7 @@ function botPage(api, id, forget) {
     return parts.get(tab).show?.();
   };
   const removed = async () => {
-    if (!(await confirmed({ title: `Delete ${bot.name}?`, text: "Its settings are gone, and pages that show it have nobody to answer. Documents stay.", yes: "Delete" }))) return;
+    if (!(await confirmed({ title: `Delete ${plain(bot.name)}?`, text: "Its settings are gone, and pages that show it have nobody to answer. Documents stay.", yes: "Delete" }))) return;
     if (!(await run(remove, place, () => api.request(path, { method: "DELETE" })))) return;
     forget();
     announce(`${bot.name}: deleted`);

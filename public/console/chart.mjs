@@ -87,11 +87,11 @@ function shape(name, attributes) {
 
 const sum = (values) => values.reduce((all, value) => all + (value ?? 0), 0);
 
-/** The next number that one reads easily: 1, 2 or 5 times a power of ten. */
+/** The next number whose quarters one reads easily. */
 export function nice(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 5, 10].map((factor) => factor * power).find((step) => step >= value);
+  return [1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].map((factor) => factor * power).find((step) => step >= value);
 }
 
 function told(groups, series, format, stacked) {

@@ -1,5 +1,5 @@
 // Conversations that this token has had: find one, read it with its sources, take it along as a file, delete it.
-import { announce, el } from "./dom.mjs";
+import { announce, el, plain } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { confirmed } from "./ask-first.mjs";
 import { badge, button, empty, failure, fill, pageHead, run, save, when } from "./parts.mjs";
@@ -47,7 +47,7 @@ export function open({ api }) {
 
 function card({ id, title, updatedAt, matches = [] }, current) {
   return el("a", { class: "item link", href: `#/conversations/${encodeURIComponent(id)}`, "aria-current": id === current ? "true" : null },
-    el("h3", { dir: "auto" }, title || "Without a title"),
+    el("h3", { dir: "auto" }, plain(title) || "Without a title"),
     ...matches.map(({ before, match, after }) => el("p", { class: "muted small", dir: "auto" }, before, el("mark", {}, match), after)),
     el("p", { class: "muted small" }, when(updatedAt)));
 }
@@ -68,13 +68,13 @@ function read(api, reader, id, changed) {
     cursor(earlier, conversation.nextCursor);
     const file = (format, name, type) => button(format === "json" ? "Save as JSON" : "Save as Markdown", (event) => run(event.currentTarget, place, async () => save(name, type, await exported(api, `${path}/export`, format))));
     const remove = button("Delete", async () => {
-      if (!(await confirmed({ title: `Delete ${conversation.title || "this conversation"}?`, text: "Its questions and answers are gone for good.", yes: "Delete" }))) return;
+      if (!(await confirmed({ title: `Delete ${plain(conversation.title) || "this conversation"}?`, text: "Its questions and answers are gone for good.", yes: "Delete" }))) return;
       if (!(await run(remove, place, () => api.request(path, { method: "DELETE" })))) return;
       announce("The conversation is deleted.");
       changed();
       location.hash = "#/conversations";
     }, "plain bad");
-    return [el("a", { class: "back", href: "#/conversations" }, "All conversations"), el("h2", { tabindex: "-1", dir: "auto" }, conversation.title || "Without a title"),
+    return [el("a", { class: "back", href: "#/conversations" }, "All conversations"), el("h2", { tabindex: "-1", dir: "auto" }, plain(conversation.title) || "Without a title"),
       el("div", { class: "item-actions" }, file("markdown", "conversation.md", "text/markdown"), file("json", "conversation.json", "application/json"), remove), place, earlier, thread];
   });
 }
@@ -102,10 +102,10 @@ function message({ role, text, state, errorCode, citations, feedback, createdAt 
   const prose = new Prose((number) => el("sup", {}, el("span", { class: "cite" }, String(number))));
   prose.draw(text, false);
   prose.element.dir = "auto";
-  const sources = cited.filter((one) => one?.quote).map((one) => el("li", {}, el("span", { class: "number" }, String(one.n ?? "")), " ", el("span", { class: "muted" }, [one.filename, one.page && `page ${one.page}`].filter(Boolean).join(", ")), el("blockquote", { dir: "auto" }, one.quote)));
+  const sources = cited.filter((one) => one?.quote).map((one) => el("li", {}, el("span", { class: "number" }, String(one.n ?? "")), " ", el("span", { class: "muted" }, [plain(one.filename), one.page && `page ${one.page}`].filter(Boolean).join(", ")), el("blockquote", { dir: "auto" }, one.quote)));
   return el("article", { class: "answer" },
     el("p", { class: "answer-head" }, el("span", { class: "answer-who" }, "Docent"), STATES[state] && badge(STATES[state], state === "refused" ? "" : "bad"), errorCode && el("code", {}, errorCode), feedback && badge(feedback.rating === "up" ? "Helpful" : "Not helpful"), el("span", { class: "muted small" }, when(createdAt))),
     prose.element,
-    feedback?.comment && el("blockquote", { dir: "auto" }, feedback.comment),
+    feedback?.comment && el("p", { class: "muted small", dir: "auto" }, `The reader wrote: ${feedback.comment}`),
     sources.length > 0 && el("details", {}, el("summary", {}, `Quotes (${sources.length})`), el("ol", { class: "examples" }, ...sources)));
 }

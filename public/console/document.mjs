@@ -1,6 +1,6 @@
 // One document: where it stands, what is known about it, its versions, and everything that can be done with it.
 import { Problem } from "./api.mjs";
-import { announce, el, fileSize, plural } from "./dom.mjs";
+import { announce, el, fileSize, plain, plural } from "./dom.mjs";
 import { stageWords } from "./document-row.mjs";
 import { field, showProblem } from "./fields.mjs";
 import { confirmed } from "./ask-first.mjs";
@@ -8,7 +8,7 @@ import { badge, button, failure, fill, run, table, when } from "./parts.mjs";
 import { settled, watch } from "./watch.mjs";
 
 export function open({ api, documents }) {
-  const place = el("div");
+  const place = el("div", { class: "stack" });
   const element = el("div", {}, el("a", { class: "back", href: "#/" }, "All documents"), place);
   let abort = new AbortController();
   const show = ([id]) => {
@@ -25,9 +25,9 @@ export function open({ api, documents }) {
 function one(api, documents, first, signal) {
   const path = `/api/documents/${encodeURIComponent(first.id)}`;
   let document = first;
-  const title = el("h2", { tabindex: "-1", dir: "auto" }, document.filename);
+  const title = el("h2", { tabindex: "-1", dir: "auto" }, plain(document.filename));
   const state = el("div", { role: "status" });
-  const facts = el("dl", { class: "facts plain" });
+  const facts = el("dl", { class: "facts known" });
   const versions = el("div");
   const place = el("div");
   const changed = (now) => {
@@ -44,7 +44,7 @@ function one(api, documents, first, signal) {
     follow();
   }), "primary");
   const remove = button("Delete", async () => {
-    if (!(await confirmed({ title: `Delete ${document.filename}?`, text: "Its text, passages and vectors are removed. Answers already given keep their quotes.", yes: "Delete" }))) return;
+    if (!(await confirmed({ title: `Delete ${plain(document.filename)}?`, text: "Its text, passages and vectors are removed. Answers already given keep their quotes.", yes: "Delete" }))) return;
     if (await run(remove, place, () => api.request(path, { method: "DELETE" }))) gone();
   }, "plain bad");
   const restore = (version) => {

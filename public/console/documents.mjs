@@ -1,7 +1,7 @@
 // The documents' column: the list, the drop zone, and every document that is on its way.
 import { Problem } from "./api.mjs";
 import { confirmed } from "./ask-first.mjs";
-import { announce, newId } from "./dom.mjs";
+import { announce, newId, plain } from "./dom.mjs";
 import { DocumentRow, stageWords } from "./document-row.mjs";
 import { dropZone } from "./drop.mjs";
 import { upload } from "./upload.mjs";
@@ -159,7 +159,7 @@ export class Documents extends EventTarget {
 
   async #remove(entry) {
     const { id, filename, status } = entry.document;
-    if (status !== "uploading" && status !== "failed" && !(await confirmed({ title: `Delete ${filename}?`, text: LOST }))) return;
+    if (status !== "uploading" && status !== "failed" && !(await confirmed({ title: `Delete ${plain(filename)}?`, text: LOST }))) return;
     try {
       if (!id.startsWith("local_")) await this.#api.request(`/api/documents/${encodeURIComponent(id)}`, { method: "DELETE" });
     } catch (error) {

@@ -39,6 +39,11 @@ export function icon(name) {
   return svg;
 }
 
+/** Without the characters that turn the reading direction around: a name may look like a PDF's and be none. */
+export function plain(text) {
+  return String(text ?? "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 /** Says a sentence to screen readers, politely. */
 export function announce(sentence) {
   document.querySelector("#status").textContent = sentence;

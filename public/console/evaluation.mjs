@@ -63,9 +63,13 @@ function shown(runs, clear) {
   ].filter(Boolean);
 }
 
+/** Colours that can be told apart. */
+const MOST_SERIES = 6;
+
 /** Bars of one set: every configuration of every run has its own colour. */
 function oneSet(set, runs) {
-  const lines = runs.flatMap((run) => run.lines.filter((line) => line.set === set).map((line) => ({ ...line, name: runs.length > 1 ? `${line.configuration} (${run.name})` : line.configuration })));
+  const all = runs.flatMap((run) => run.lines.filter((line) => line.set === set).map((line) => ({ ...line, name: runs.length > 1 ? `${line.configuration} (${run.name})` : line.configuration })));
+  const lines = all.slice(0, MOST_SERIES);
   const series = lines.map((line) => line.name);
   const quality = QUALITY.map(([key, label]) => ({ label, values: lines.map((line) => line[key]) }));
   const timed = lines.some((line) => line.p50Ms !== null || line.p95Ms !== null);
@@ -74,7 +78,7 @@ function oneSet(set, runs) {
     el("div", { class: "plots" },
       el("figure", {}, el("figcaption", { class: "muted" }, "Quality, 0 to 1"), bars({ title: `Quality on ${set}`, groups: quality, series, format: (value) => value.toFixed(2), most: 1 })),
       timed && el("figure", {}, el("figcaption", { class: "muted" }, "Time of a question, milliseconds"), bars({ title: `Time on ${set}`, groups: latency, series, format: time }))),
-    legend(series));
+    legend(series), all.length > lines.length && el("p", { class: "muted small" }, `The first ${MOST_SERIES} of ${all.length} are drawn; the table has all.`));
 }
 
 function differences([first, second]) {
@@ -84,7 +88,8 @@ function differences([first, second]) {
   const difference = (one, other, digits) => {
     if (one === null || other === null) return "–";
     const by = other - one;
-    return el("span", { class: Math.abs(by) < 0.0005 ? "muted" : "" }, `${by >= 0 ? "+" : "−"}${Math.abs(by).toFixed(digits)}`);
+    if (Math.abs(by) < 0.0005) return el("span", { class: "muted" }, "0");
+    return `${by >= 0 ? "+" : "−"}${Math.abs(by).toFixed(digits)}`;
   };
   return el("section", { class: "panel" }, el("h3", { dir: "auto" }, `${second.name} against ${first.name}`), el("p", { class: "muted" }, "More is better for shares, less for time."),
     table("Differences", ["Set", "Configuration", ...SHARES.map(([, name]) => ({ number: name })), { number: "p50 ms" }, { number: "p95 ms" }],

@@ -15,7 +15,7 @@ export function field(name, label, { kind = "line", hint = "", most = 0, options
   const help = hint && el("p", { class: "muted small", id: `${id}_hint` }, hint);
   control.setAttribute("aria-describedby", [help && `${id}_hint`, `${id}_problem`].filter(Boolean).join(" "));
   const head = el("div", { class: "field-head" }, el("label", { for: id }, label), count);
-  const element = el("div", { class: `field ${kind}`, "data-field": name }, ...(kind === "switch" ? [el("div", { class: "switch-line" }, control, head)] : [head, control]), help, problem);
+  const element = el("div", { class: `field is-${kind}`, "data-field": name }, ...(kind === "switch" ? [el("div", { class: "switch-line" }, control, head)] : [head, control]), help, problem);
   const made = { name, element, control, read: () => READ[kind](control), write: (value) => (WRITE[kind](control, value), counted()), fail };
   const counted = () => most && (count.textContent = tally(kind, control.value, most), count.classList.toggle("over", over(kind, control.value, most)));
   function fail(sentence) {

@@ -1,5 +1,5 @@
 // Search without an answer: the passages in their order, where each leg placed them, and what the time went into.
-import { announce, el, plural } from "./dom.mjs";
+import { announce, el, plain, plural } from "./dom.mjs";
 import { field, showProblem } from "./fields.mjs";
 import { pageWords } from "./citations.mjs";
 import { badge, empty, pageHead, table } from "./parts.mjs";
@@ -16,7 +16,7 @@ export function open({ api }) {
   limit.write("8");
   const fields = [query, bot, collection, limit, neighbours, metadata];
   const place = el("div");
-  const results = el("section", { class: "stack", "aria-label": "Passages" }, empty("Ask your documents for passages", "What an answer would be made of, with the rank and the score of both searches: by words and by meaning."));
+  const results = el("section", { class: "columns", "aria-label": "Passages" }, empty("Ask your documents for passages", "What an answer would be made of, with the rank and the score of both searches: by words and by meaning."));
   const submit = el("button", { type: "submit", class: "primary" }, "Search");
   const form = el("form", { class: "panel", novalidate: true, role: "search", "aria-label": "Search your documents" }, query.element, el("div", { class: "field-grid" }, ...[bot, collection, limit, neighbours].map((one) => one.element)), el("details", {}, el("summary", {}, "Filter by metadata"), metadata.element), place, el("div", { class: "item-actions" }, submit));
   query.control.addEventListener("keydown", (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && (event.preventDefault(), form.requestSubmit()));
@@ -64,7 +64,7 @@ function choices(select, options) {
 function drawn({ hits, explain }, names) {
   if (!hits.length) return [empty("Nothing was found", "No passage shares words or meaning with this. Try other words, or fewer conditions."), explain && explained(explain, names)];
   const best = Math.max(...hits.map((hit) => hit.score));
-  return [explain && explained(explain, names), el("ol", { class: "cards hits" }, ...hits.map((hit, at) => card(hit, at + 1, best)))];
+  return [el("ol", { class: "cards hits" }, ...hits.map((hit, at) => card(hit, at + 1, best))), explain && explained(explain, names)];
 }
 
 function card(hit, place, best) {
@@ -74,10 +74,10 @@ function card(hit, place, best) {
   const pages = pageWords(hit);
   const leg = (name, rank, value) => el("span", { class: rank ? "leg" : "leg none" }, el("b", {}, name), rank ? ` rank ${rank}` : " not among its best", typeof value === "number" && ` · ${value.toFixed(3)}`);
   return el("li", { class: "item" },
-    el("div", { class: "item-head" }, el("span", { class: "number" }, String(place)), el("h3", { dir: "auto" }, el("a", { href: `#/documents/${encodeURIComponent(documentId)}` }, filename)), pages ? badge(pages, "good") : badge(`passage ${ordinal + 1}`), el("span", { class: "spring" }), el("span", { class: "muted figure" }, score.toFixed(4))),
+    el("div", { class: "item-head" }, el("span", { class: "number" }, String(place)), el("h3", { dir: "auto" }, el("a", { href: `#/documents/${encodeURIComponent(documentId)}` }, plain(filename))), pages ? badge(pages, "good") : badge(`passage ${ordinal + 1}`), el("span", { class: "spring" }), el("span", { class: "muted figure" }, score.toFixed(4))),
     el("div", { class: "bar-line", "aria-hidden": "true" }, share),
     headingPath.length > 0 && el("p", { class: "muted small", dir: "auto" }, headingPath.join(" › ")),
-    title && title !== filename && el("p", { class: "muted small", dir: "auto" }, title),
+    title && title !== filename && el("p", { class: "muted small", dir: "auto" }, plain(title)),
     ...before.map((text) => el("p", { class: "around", dir: "auto" }, text)),
     el("blockquote", { class: "passage", dir: "auto" }, quote),
     ...after.map((text) => el("p", { class: "around", dir: "auto" }, text)),
@@ -88,6 +88,6 @@ function explained({ terms, model, collections, metadata, reranked, rerankError,
   const facts = [["Words that were looked for", terms.length ? terms.join(", ") : "none"], ["Model of the vectors", model], ["Collections", collections.map((id) => names.get(id) ?? id).join(", ")], ["Metadata", metadata ?? "no condition"], ["Order", reranked ? "by the reranker" : rerankError ? `fused; the reranker failed: ${rerankError}` : "fused from both ranks"], vectors && ["Vectors from", `${vectors.store}, asked ${vectors.asks} times${vectors.error ? `, ${vectors.error}` : ""}`]];
   const whole = LAPS.reduce((sum, [name]) => sum + milliseconds[name], 0);
   return el("details", { class: "panel", open: true }, el("summary", {}, `How it was found, in ${whole.toFixed(1)} ms`),
-    el("dl", { class: "facts plain" }, ...facts.filter(Boolean).flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)])),
+    el("dl", { class: "facts known" }, ...facts.filter(Boolean).flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)])),
     table("Time", ["Step", { number: "Milliseconds" }], LAPS.filter(([name]) => milliseconds[name] > 0).map(([name, words]) => [words, milliseconds[name].toFixed(1)])));
 }

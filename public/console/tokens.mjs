@@ -1,5 +1,5 @@
 // Platform tokens: made for a purpose, shown once, ended when they are no longer needed.
-import { announce, el } from "./dom.mjs";
+import { announce, el, plain } from "./dom.mjs";
 import { confirmed } from "./ask-first.mjs";
 import { badge, button, empty, fill, pageHead, run, when } from "./parts.mjs";
 import { tokenForm } from "./token-form.mjs";
@@ -15,7 +15,8 @@ export function open({ api, session }) {
 }
 
 function card(api, session, token, load) {
-  const { id, name, kind, last4, scopes, origins, expiresAt, lastUsedAt, createdAt } = token;
+  const { id, kind, last4, scopes, origins, expiresAt, lastUsedAt, createdAt } = token;
+  const name = plain(token.name);
   const place = el("div");
   const own = session.token?.endsWith(last4);
   const ended = expiresAt && Date.parse(expiresAt) < Date.now();

@@ -10,6 +10,7 @@ const MEASURES = {
   requests: ["Requests", ({ requests }) => requests, whole],
   tokens: ["Tokens", ({ inputTokens, outputTokens }) => inputTokens + outputTokens, whole],
 };
+const SUBJECTS = { tenant: "Everybody together" };
 /** More colours than these cannot be told apart. */
 const MOST_SERIES = 5;
 const DAY_MS = 86_400_000;
@@ -67,7 +68,7 @@ function purses(today) {
   return [head, ...today.map(({ subject, paidBy, spentUsd, reservedUsd, capUsd, leftUsd }) => {
     const cap = capUsd === null ? null : Number(capUsd);
     const used = Number(spentUsd) + Number(reservedUsd);
-    const label = `${subject}, paid by ${paidBy === "operator" ? "the operator" : "your key"}`;
+    const label = `${SUBJECTS[subject] ?? subject}, paid by ${paidBy === "operator" ? "the operator" : "your key"}`;
     const bar = cap !== null && el("meter", { min: 0, max: Math.max(cap, 0.000001), value: Math.min(used, cap), high: cap * 0.8, optimum: 0, "aria-label": `${label}: ${dollars(used)} of ${dollars(cap)}` });
     return el("div", { class: "purse" }, el("div", { class: "field-head" }, el("span", { dir: "auto" }, label), leftUsd !== null && Number(leftUsd) === 0 && badge("Used up", "bad")), bar, el("p", { class: "muted small" }, `${dollars(Number(spentUsd))} spent, ${dollars(Number(reservedUsd))} reserved${cap === null ? ", no cap now" : ` of ${dollars(cap)}`}`));
   })];
