@@ -57,7 +57,7 @@ function one(api, documents, first, signal) {
     }), "plain", { "aria-label": `Restore version ${version}` });
     return press;
   };
-  const loadVersions = () => fill(versions, () => api.json(`${path}/versions`), ({ versions: all }) => [table("Versions", ["Version", "Received", { number: "Size" }, "Note", ""], all.map((each) => [String(each.version), when(each.receivedAt) || "not yet", fileSize(each.size), [each.current && badge("Readers see it", "good"), each.restores && `the bytes of version ${each.restores}`].filter(Boolean), each.current || !each.receivedAt ? "" : restore(each.version)]))]);
+  const loadVersions = () => fill(versions, () => api.json(`${path}/versions`), ({ versions: all }) => [table("Versions of this document", ["Version", "Received", { number: "Size" }, "Note", "Bring back"], all.map((each) => [String(each.version), when(each.receivedAt) || "not yet", fileSize(each.size), [each.current && badge("Readers see it", "good"), each.restores && `the bytes of version ${each.restores}`].filter(Boolean), each.current || !each.receivedAt ? "" : restore(each.version)]))]);
   const draw = () => {
     const { status, error, pages, chunks, size, collectionId, sourceUrl, createdAt, updatedAt, metadata, contentType } = document;
     again.hidden = status !== "failed";

@@ -76,14 +76,14 @@ export class Pages {
     } catch {
       // A module that could not be fetched is not fetched again before a reload: the browser remembers the failure.
       const again = el("button", { type: "button", class: "plain", onclick: () => location.reload() }, "Reload");
-      const element = el("div", { class: "page" }, el("div", { class: "empty", role: "alert" }, el("h3", { tabindex: "-1" }, "This page could not be fetched"), el("p", { class: "muted" }, "Check that Docent is running and that you are online, then reload."), again));
+      const element = el("div", { class: "page" }, el("div", { class: "empty", role: "alert" }, el("h2", { tabindex: "-1" }, "This page could not be fetched"), el("p", { class: "muted" }, "Check that Docent is running and that you are online, then reload."), again));
       return { element, show() {} };
     }
   }
 
   #focus() {
     const shown = [...this.#place.children].find((page) => !page.hidden);
-    shown?.querySelector("h2, h3")?.focus({ preventScroll: true });
+    shown?.querySelector("h2")?.focus({ preventScroll: true });
   }
 
   #menu(open) {
