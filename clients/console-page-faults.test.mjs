@@ -166,6 +166,7 @@ test("hostile names and titles stay text, in their own direction, and break no p
     if (hash === "#/search") await page.getByLabel("What to look for").fill("x").then(() => page.getByLabel("What to look for").press("Enter"));
     await page.locator(".page:visible", { hasText: "<img src=x" }).waitFor();
     assert.equal(await page.locator(".page img").count(), 0);
+    assert.ok(!(await page.locator(".page:visible :is(h2, h3)").allInnerTexts()).some((text) => /[\u202a-\u202e\u2066-\u2069]/.test(text)), "no name turns itself around");
     assert.ok(await page.evaluate(() => document.querySelector("#pages").scrollWidth <= innerWidth), `${hash} is wider than the screen`);
     await assertAccessible(page, `${hash} with hostile names`);
   }

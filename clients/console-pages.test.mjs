@@ -258,7 +258,7 @@ test("a document's page tells its state and versions, and brings an older one ba
   await page.getByRole("button", { name: "Restore version 1" }).click();
   await page.locator("tr", { hasText: "the bytes of version 1" }).getByText("Readers see it").waitFor({ timeout: 60_000 });
   await assertAccessible(page, "a document");
-  await page.getByLabel("Title").fill("What <b>visitors</b> may do");
+  await page.getByLabel("Title", { exact: true }).fill("What <b>visitors</b> may do");
   await page.getByRole("button", { name: "Save the title" }).click();
   await page.waitForFunction(() => document.querySelector("#status").textContent === "The title is saved.");
   assert.equal((await call("GET", `/api/documents/${id}`)).title, "What <b>visitors</b> may do");

@@ -1,7 +1,10 @@
 // Bar charts drawn as SVG elements. Each is a picture with one sentence for who cannot see it; the page puts the same numbers into a table.
 
 const SVG = "http://www.w3.org/2000/svg";
+/** In the units of the words; a picture that is shown smaller has smaller words. */
 const WIDE = 720;
+const NARROW = 350;
+const LABEL = 62;
 const HIGH = 240;
 const LEFT = 56;
 const FOOT = 28;
@@ -10,22 +13,24 @@ const LINES = 4;
 
 /**
  * Groups of bars: `groups` = [{label, values}], one value (a number or null) for each of `series` = [name].
- * `format(number)` writes a value; `stacked` puts a group's values on top of each other; `most` is the top where it is known.
+ * `format(number)` writes a value; `stacked` puts a group's values on top of each other; `most` is the top where it is known;
+ * `wide` is how wide it is shown on a large screen.
  */
-export function bars({ title, groups, series, format, stacked = false, most }) {
+export function bars({ title, groups, series, format, stacked = false, most, wide = WIDE }) {
+  const whole = matchMedia("(max-width: 759px)").matches ? NARROW : wide;
   const values = groups.map((group) => (stacked ? sum(group.values) : Math.max(0, ...group.values.map((value) => value ?? 0))));
   const top = most ?? nice(Math.max(0, ...values));
-  const svg = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", class: "chart" });
+  const svg = shape("svg", { viewBox: `0 0 ${whole} ${HIGH}`, role: "img", class: "chart" });
   svg.setAttribute("aria-label", `${title}. ${told(groups, series, format, stacked)}`);
-  const plot = { width: WIDE - LEFT - 4, height: HIGH - TOP - FOOT };
+  const plot = { width: whole - LEFT - 4, height: HIGH - TOP - FOOT };
   const y = (value) => TOP + plot.height * (1 - (top > 0 ? value / top : 0));
   for (let line = 0; line <= LINES; line += 1) {
     const value = (top * line) / LINES;
-    svg.append(shape("line", { x1: LEFT, x2: WIDE, y1: y(value), y2: y(value), class: line ? "chart-line" : "chart-base" }));
+    svg.append(shape("line", { x1: LEFT, x2: whole, y1: y(value), y2: y(value), class: line ? "chart-line" : "chart-base" }));
     svg.append(words(format(value), { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }));
   }
   const step = plot.width / Math.max(1, groups.length);
-  const every = Math.ceil(groups.length / 10);
+  const every = Math.ceil((groups.length * LABEL) / plot.width);
   for (const [at, group] of groups.entries()) {
     const x = LEFT + at * step;
     if (at % every === 0) svg.append(words(group.label, { x: x + step / 2, y: HIGH - 8, "text-anchor": "middle" }));

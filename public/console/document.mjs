@@ -81,7 +81,7 @@ function renameForm(api, path, document, changed) {
   title.write(document.title ?? "");
   const place = el("div");
   const submit = el("button", { type: "submit", class: "plain" }, "Save the title");
-  const form = el("form", { novalidate: true, "aria-label": "Title", class: "stack" }, title.element, place, el("div", { class: "item-actions" }, submit));
+  const form = el("form", { novalidate: true, "aria-label": "Title of this document", class: "stack" }, title.element, place, el("div", { class: "item-actions" }, submit));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;

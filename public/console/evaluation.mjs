@@ -76,8 +76,8 @@ function oneSet(set, runs) {
   const latency = [["p50Ms", "p50"], ["p95Ms", "p95"]].map(([key, label]) => ({ label, values: lines.map((line) => line[key]) }));
   return el("section", { class: "panel", "aria-label": set }, el("h3", { dir: "auto" }, set),
     el("div", { class: "plots" },
-      el("figure", {}, el("figcaption", { class: "muted" }, "Quality, 0 to 1"), bars({ title: `Quality on ${set}`, groups: quality, series, format: (value) => value.toFixed(2), most: 1 })),
-      timed && el("figure", {}, el("figcaption", { class: "muted" }, "Time of a question, milliseconds"), bars({ title: `Time on ${set}`, groups: latency, series, format: time }))),
+      el("figure", {}, el("figcaption", { class: "muted" }, "Quality, 0 to 1"), bars({ title: `Quality on ${set}`, groups: quality, series, format: (value) => value.toFixed(2), most: 1, wide: 500 })),
+      timed && el("figure", {}, el("figcaption", { class: "muted" }, "Time of a question, milliseconds"), bars({ title: `Time on ${set}`, groups: latency, series, format: time, wide: 500 }))),
     legend(series), all.length > lines.length && el("p", { class: "muted small" }, `The first ${MOST_SERIES} of ${all.length} are drawn; the table has all.`));
 }
 

@@ -10,7 +10,7 @@ export function open({ api, session }) {
   const form = tokenForm(api, { made: load });
   const element = el("div", {},
     pageHead("Tokens", "A secret token is for your own servers and says what they may do. A publishable one stands in your pages and works from the origins that it names."),
-    el("div", { class: "columns" }, el("section", { "aria-label": "Tokens" }, list), form.element));
+    el("div", { class: "columns" }, el("div", { class: "stack" }, el("section", { "aria-label": "Tokens" }, list), el("p", { class: "muted small" }, "What they are sent to: ", el("a", { href: "./api.html" }, "the HTTP interface"), ", also as ", el("a", { href: "./openapi.json" }, "OpenAPI"), ".")), form.element));
   return { element, show: () => (form.load(), load()), unsaved: form.unsaved };
 }
 
