@@ -190,16 +190,26 @@ async function conversations({ method, id, verb, query, rooms, problem }) {
   return [200, { ...one, nextCursor: null }];
 }
 
+function versionsOf(rooms, { id, size, contentType, createdAt }) {
+  return rooms.versions.get(id) ?? [{ version: 1, current: true, restores: null, size, contentType, sha256: null, receivedAt: createdAt, createdAt }];
+}
+
+/** Readers see it at once. */
+export function addVersion({ rooms }, document, size, restores = null) {
+  const before = versionsOf(rooms, document);
+  const version = before[0].version + 1;
+  rooms.versions.set(document.id, [{ ...before[0], version, size, restores, current: true }, ...before.map((one) => ({ ...one, current: false }))]);
+  return version;
+}
+
 async function documents({ method, id, verb, body, world, rooms }) {
   const document = world.documents.get(id);
   if (!document || (verb && !["versions", "restore", "redrive"].includes(verb)) || (!verb && method !== "PATCH")) return undefined;
-  const versions = rooms.versions.get(id) ?? [{ version: 2, current: true, restores: null }, { version: 1, current: false, restores: null }].map((one) => ({ ...one, size: document.size, contentType: document.contentType, sha256: null, receivedAt: document.createdAt, createdAt: document.createdAt }));
-  rooms.versions.set(id, versions);
+  const versions = versionsOf(rooms, document);
   if (verb === "versions") return [200, { versions }];
   if (verb === "restore") {
     const { version } = await body();
-    rooms.versions.set(id, [{ ...versions[0], version: versions[0].version + 1, restores: version, current: true }, ...versions.map((one) => ({ ...one, current: false }))]);
-    return [202, { documentId: id, version: versions[0].version + 1 }];
+    return [202, { documentId: id, version: addVersion(world, document, document.size, version) }];
   }
   if (verb === "redrive") return Object.assign(document, { status: "ready", error: null }), [202, document];
   Object.assign(document, await body());

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answerChunks } from "./mock-answer.mjs";
-import { roomsRoute, roomsWorld } from "./mock-rooms.mjs";
+import { addVersion, roomsRoute, roomsWorld } from "./mock-rooms.mjs";
 import { widgetRoute, widgetWorld } from "./mock-widget.mjs";
 
 const PUBLIC = fileURLToPath(new URL("../public", import.meta.url));
@@ -50,12 +50,14 @@ async function route(world, request, response) {
   throw problem(404, "not_found", "There is nothing here", "");
 }
 
-function place(world, { filename, contentType, size }) {
+function place(world, { filename, contentType, size, onDuplicate }) {
   if (size > MOST_BYTES) throw problem(413, "too_large", `The file has ${size} bytes; the limit is ${MOST_BYTES} bytes.`, "Split the document, or ask the operator to raise MAX_UPLOAD_BYTES or MAX_STREAM_BYTES.");
   if (!(size > 0)) throw problem(422, "empty_file", `${filename} is empty`, "Choose a file with something in it");
   const now = new Date().toISOString();
-  const id = `doc_${randomUUID().slice(0, 8)}`;
-  world.documents.set(id, { id, filename, title: filename, contentType, size, status: "uploading", progress: { done: 0, total: 0 }, pages: null, chunks: 0, error: null, createdAt: now, updatedAt: now });
+  const same = onDuplicate === "version" && [...world.documents.values()].find((document) => document.filename === filename);
+  if (same) addVersion(world, same, size);
+  const id = same?.id ?? `doc_${randomUUID().slice(0, 8)}`;
+  if (!same) world.documents.set(id, { id, filename, title: filename, contentType, size, status: "uploading", progress: { done: 0, total: 0 }, pages: null, chunks: 0, error: null, createdAt: now, updatedAt: now });
   const headers = { "content-type": contentType ?? "application/octet-stream", "if-none-match": "*" };
   return { documentId: id, upload: { method: "PUT", url: `${world.bucket}/t/mock/${id}/1`, headers, expiresAt: now } };
 }

@@ -1,5 +1,5 @@
 // The caps: what may be spent in a day by everybody, by each token, by each visitor, and by single tokens.
-import { announce, el } from "./dom.mjs";
+import { announce, el, plain } from "./dom.mjs";
 import { field, showProblem } from "./fields.mjs";
 import { failure } from "./parts.mjs";
 
@@ -10,24 +10,41 @@ export function capsForm(api, saved) {
   let caps = {};
   let singles = [];
   const fixed = FIXED.map(([subject, label]) => amount(subject, label));
-  const more = el("div");
+  const more = el("div", { class: "stack" });
+  const another = field("another", "One token by itself", { kind: "choice" });
+  let names = new Map();
   const place = el("div");
   const state = el("p", { class: "muted", role: "status" });
   const submit = el("button", { type: "submit", class: "primary" }, "Save the caps");
   const element = el("form", { class: "panel", novalidate: true, "aria-label": "Caps" }, el("h3", {}, "Caps"),
     el("p", { class: "muted" }, "Dollars a day (UTC). A question that could pass a cap is refused before anything is spent. Empty: no cap."),
-    ...fixed.map((one) => one.element), more, place, el("div", { class: "item-actions" }, submit, state));
+    ...fixed.map((one) => one.element), more, another.element, place, el("div", { class: "item-actions" }, submit, state));
   const all = () => [...fixed, ...singles];
   const changed = () => all().some((one) => one.read().trim() !== (caps[one.name] ?? ""));
   const write = (answer) => {
     caps = answer.caps;
-    singles = Object.keys(caps).filter((subject) => subject.startsWith("token:")).map((subject) => amount(subject, `The token ${subject.slice(6)}`));
-    more.replaceChildren(...singles.map((one) => one.element));
+    singles = Object.keys(caps).filter((subject) => subject.startsWith("token:")).map(single);
+    arrange();
     for (const one of all()) one.write(caps[one.name] ?? "");
   };
+  const single = (subject) => amount(subject, plain(names.get(subject.slice(6)) ?? subject.slice(6)));
+  const arrange = () => {
+    more.replaceChildren(...singles.map((one) => one.element));
+    const free = [...names].filter(([id]) => !singles.some((one) => one.name === `token:${id}`));
+    another.control.replaceChildren(el("option", { value: "" }, "Choose a token"), ...free.map(([id, name]) => el("option", { value: id }, plain(name))));
+    another.element.hidden = free.length === 0;
+  };
+  another.control.addEventListener("change", () => {
+    const id = another.read();
+    if (!id) return;
+    singles.push(single(`token:${id}`));
+    arrange();
+    singles.at(-1).control.focus();
+  });
   const load = async () => {
     if (changed()) return;
     try {
+      names = new Map((await api.json("/api/tokens")).tokens.map(({ id, name }) => [id, name]));
       write(await api.json("/api/usage/caps"));
       place.replaceChildren();
     } catch (error) {

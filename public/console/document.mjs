@@ -5,6 +5,7 @@ import { stageWords } from "./document-row.mjs";
 import { field, showProblem } from "./fields.mjs";
 import { confirmed } from "./ask-first.mjs";
 import { badge, button, failure, fill, run, table, when } from "./parts.mjs";
+import { upload } from "./upload.mjs";
 import { settled, watch } from "./watch.mjs";
 
 export function open({ api, documents }) {
@@ -47,6 +48,19 @@ function one(api, documents, first, signal) {
     if (!(await confirmed({ title: `Delete ${plain(document.filename)}?`, text: "Its text, passages and vectors are removed. Answers already given keep their quotes.", yes: "Delete" }))) return;
     if (await run(remove, place, () => api.request(path, { method: "DELETE" }))) gone();
   }, "plain bad");
+  const chosen = el("input", { type: "file", hidden: true, "aria-label": "The new version", onchange: () => send(chosen.files[0]) });
+  const add = button("Add a version", () => chosen.click());
+  const send = (file) => run(add, place, async () => {
+    chosen.value = "";
+    // By its name the server knows of which document it is one.
+    const named = new File([file], document.filename, { type: file.type });
+    const more = { onDuplicate: "version", collectionId: document.collectionId };
+    const { status } = await upload(api, named, { began() {}, progress: (share) => (add.textContent = `Sending ${Math.round(share * 100)}%`), signal, more });
+    announce("The new version is there. Readers keep the one before until it is ready.");
+    changed({ status });
+    follow();
+    loadVersions();
+  }).finally(() => (add.textContent = "Add a version"));
   const restore = (version) => {
     const press = button("Restore", () => run(press, place, async () => {
       await api.json(`${path}/restore`, { method: "POST", json: { version } });
@@ -69,7 +83,7 @@ function one(api, documents, first, signal) {
   follow();
   loadVersions();
   return [el("header", { class: "page-head" }, title, el("div", { class: "page-actions" }, again, remove)), state, place,
-    el("div", { class: "columns" }, el("section", { class: "panel", "aria-label": "Versions" }, el("h3", {}, "Versions"), el("p", { class: "muted" }, "The newest is read by everybody once it is ready. Of older ones the last few are kept."), versions, renameForm(api, path, document, (now) => changed(now))), el("section", { class: "panel", "aria-label": "Facts" }, el("h3", {}, "Facts"), facts))];
+    el("div", { class: "columns" }, el("section", { class: "panel", "aria-label": "Versions" }, el("h3", {}, "Versions"), el("p", { class: "muted" }, "The newest is read by everybody once it is ready. Of older ones the last few are kept."), versions, el("div", { class: "item-actions" }, add, chosen), renameForm(api, path, document, (now) => changed(now))), el("section", { class: "panel", "aria-label": "Facts" }, el("h3", {}, "Facts"), facts))];
 }
 
 function failureOf({ code, message, hint }) {
