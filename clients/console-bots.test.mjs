@@ -69,6 +69,10 @@ for (const [name, screen] of Object.entries(SCREENS)) {
     });
     assert.ok(inside, "the widget stays in its box");
     await assertAccessible(page, `a bot's settings (${name})`);
+    if (screen === SCREENS.phone) {
+      await page.getByRole("button", { name: "Preview" }).click();
+      assert.ok(await stage.locator(".greeting").evaluate((node) => node.getBoundingClientRect().top < innerHeight), "the way to the preview is short");
+    }
     await page.getByRole("button", { name: "Discard" }).click();
     assert.equal(await box(page, "widget.title").locator("input").inputValue(), "");
     await guard();

@@ -2,7 +2,7 @@
 import { announce, el } from "./dom.mjs";
 import { preview } from "./bot-preview.mjs";
 import { field, showProblem } from "./fields.mjs";
-import { failure } from "./parts.mjs";
+import { button, failure } from "./parts.mjs";
 
 const CORNERS = [["bottom-right", "Bottom right"], ["bottom-left", "Bottom left"], ["top-right", "Top right"], ["top-left", "Top left"]];
 const THEMES = [["auto", "As the visitor's system"], ["light", "Light"], ["dark", "Dark"]];
@@ -49,7 +49,7 @@ export function botForm(api, bot, changed) {
   const state = el("p", { class: "muted", role: "status" });
   const save = el("button", { type: "submit", class: "primary" }, "Save");
   const discard = el("button", { type: "button", class: "plain" }, "Discard");
-  const bar = el("div", { class: "save-bar", hidden: true }, state, discard, save);
+  const bar = el("div", { class: "save-bar", hidden: true }, state, button("Preview", () => window.see(), "plain to-preview"), discard, save);
   const providers = el("datalist", { id: "bot-providers" }, el("option", { value: "extractive" }));
   const form = el("form", { class: "settings", novalidate: true, "aria-label": "Settings" }, providers,
     ...groups.map(([title, list], at) => el("fieldset", { class: "group" }, el("legend", {}, title), ...list.map((one) => one.element), at === 2 && shelves.element)),

@@ -8,7 +8,7 @@ export function preview(api, bot) {
   const stage = el("div", { class: "stage", dir: "ltr" }, el("p", { class: "muted small stage-words", "aria-hidden": "true" }, "Your page"));
   const problem = el("p", { class: "problem", role: "alert" });
   const element = el("section", { class: "preview", "aria-label": "Preview" },
-    el("div", { class: "field-head" }, el("h3", {}, "Preview"), el("span", { class: "muted small" }, "as you type")), stage, problem,
+    el("div", { class: "field-head" }, el("h3", { tabindex: "-1" }, "Preview"), el("span", { class: "muted small" }, "as you type")), stage, problem,
     el("p", { class: "muted small" }, "Ask it something: the answer comes from the bot as it is saved, and counts as any other question."));
   let timer = 0;
   let last = "";
@@ -34,5 +34,10 @@ export function preview(api, bot) {
     stage.append(chat);
   };
   kept.keep(`docent.${bot.slice(-12)}.open`, "true");
-  return { element, show };
+  /** On a narrow screen it stands below the settings. */
+  const see = () => {
+    element.scrollIntoView({ block: "start" });
+    element.querySelector("h3").focus({ preventScroll: true });
+  };
+  return { element, show, see };
 }
