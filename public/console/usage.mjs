@@ -74,7 +74,7 @@ function purses(today) {
   })];
 }
 
-export function dollars(amount) {
+function dollars(amount) {
   const digits = amount !== 0 && Math.abs(amount) < 0.01 ? 6 : 2;
   return `$${amount.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }
