@@ -18,8 +18,9 @@ export function launch() {
 }
 
 /** A page of its own, the console signed in unless `signedIn` is false or `path` names another. `guard()` asserts that nothing forbidden has happened. */
-export async function openConsole(browser, docent, { screen = SCREENS.light, signedIn = true, path = signedIn ? `/#token=${docent.token}` : "/" } = {}) {
+export async function openConsole(browser, docent, { screen = SCREENS.light, signedIn = true, path = signedIn ? `/#token=${docent.token}` : "/", init } = {}) {
   const context = await browser.newContext({ ...screen, reducedMotion: "reduce" });
+  if (init) await context.addInitScript(init);
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   // The picker is caught only from the first listener on, and not at once: one that comes with the key press would be too late.

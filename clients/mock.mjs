@@ -6,21 +6,24 @@ import { randomUUID } from "node:crypto";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answerChunks } from "./mock-answer.mjs";
+import { addVersion, roomsRoute, roomsWorld } from "./mock-rooms.mjs";
 import { widgetRoute, widgetWorld } from "./mock-widget.mjs";
 
 const PUBLIC = fileURLToPath(new URL("../public", import.meta.url));
+/** As the server has it unless told otherwise. */
+const MOST_BYTES = 50 * 1024 * 1024;
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".json": "application/json" };
 export const TOKEN = "docent_sk_mock_000000000000000000000000000000mock00";
 
 /** Starts the mock and its bucket. `pace` is the time between two scripted steps in milliseconds. */
 export async function start({ pace = 120, port = 0 } = {}) {
-  const world = { documents: new Map(), bytes: new Map(), pace, widget: widgetWorld() };
+  const world = { documents: new Map(), bytes: new Map(), pace, widget: widgetWorld(), rooms: roomsWorld() };
   const bucket = createServer((request, response) => take(world, request, response));
   world.bucket = await listen(bucket, 0);
   const server = createServer((request, response) => route(world, request, response).catch((error) => fail(response, error)));
   const url = await listen(server, port);
   const stop = () => [server, bucket].forEach((each) => (each.closeAllConnections(), each.close()));
-  return { url, token: TOKEN, widget: world.widget, stop };
+  return { url, token: TOKEN, widget: world.widget, rooms: world.rooms, stop };
 }
 
 function listen(server, port) {
@@ -32,6 +35,7 @@ async function route(world, request, response) {
   if (!pathname.startsWith("/api/")) return asset(pathname, response);
   if (await widgetRoute(world, request, response, { json, problem, body, pause })) return;
   if (request.headers.authorization !== `Bearer ${TOKEN}`) throw problem(401, "token_unknown", "This token is not known", "Check that it was copied whole");
+  if (await roomsRoute(world, request, response, { json, problem, body })) return;
   const [room, id, verb] = pathname.slice(5).split("/");
   const at = `${request.method} ${room}${id ? "/:id" : ""}${verb ? `/${verb}` : ""}`;
   if (at === "POST upload") return json(response, 201, place(world, await body(request)));
@@ -46,11 +50,14 @@ async function route(world, request, response) {
   throw problem(404, "not_found", "There is nothing here", "");
 }
 
-function place(world, { filename, contentType, size }) {
+function place(world, { filename, contentType, size, onDuplicate }) {
+  if (size > MOST_BYTES) throw problem(413, "too_large", `The file has ${size} bytes; the limit is ${MOST_BYTES} bytes.`, "Split the document, or ask the operator to raise MAX_UPLOAD_BYTES or MAX_STREAM_BYTES.");
   if (!(size > 0)) throw problem(422, "empty_file", `${filename} is empty`, "Choose a file with something in it");
   const now = new Date().toISOString();
-  const id = `doc_${randomUUID().slice(0, 8)}`;
-  world.documents.set(id, { id, filename, title: filename, contentType, size, status: "uploading", progress: { done: 0, total: 0 }, pages: null, chunks: 0, error: null, createdAt: now, updatedAt: now });
+  const same = onDuplicate === "version" && [...world.documents.values()].find((document) => document.filename === filename);
+  if (same) addVersion(world, same, size);
+  const id = same?.id ?? `doc_${randomUUID().slice(0, 8)}`;
+  if (!same) world.documents.set(id, { id, filename, title: filename, contentType, size, status: "uploading", progress: { done: 0, total: 0 }, pages: null, chunks: 0, error: null, createdAt: now, updatedAt: now });
   const headers = { "content-type": contentType ?? "application/octet-stream", "if-none-match": "*" };
   return { documentId: id, upload: { method: "PUT", url: `${world.bucket}/t/mock/${id}/1`, headers, expiresAt: now } };
 }

@@ -15,15 +15,20 @@ export class Api extends EventTarget {
   /** The voucher that `#visitor` was let in under. */
   #under = null;
   #admitting = null;
+  #preview;
 
-  /** `identify` gives the page's voucher: JSON of `{id, expiresAt, signature}`, a function that answers such a value, or null. */
-  constructor({ base, token, keep, identify }) {
+  /**
+   * `identify` gives the page's voucher: JSON of `{id, expiresAt, signature}`, a function that answers such a value, or null.
+   * `preview` is the console's, see element.mjs.
+   */
+  constructor({ base, token, keep, identify, preview }) {
     super();
     this.#base = base;
     this.#publishable = token;
     this.#keep = keep;
     this.#identify = identify;
-    this.#visitor = keep.read("local", "visitor");
+    this.#preview = preview;
+    this.#visitor = preview ? { token: preview.token, expiresAt: "9999-01-01" } : keep.read("local", "visitor");
   }
 
   get nickname() {
@@ -32,6 +37,7 @@ export class Api extends EventTarget {
 
   /** A bot's name, texts and looks; null when it has none, or when they do not come in time. */
   async settings(bot) {
+    if (this.#preview) return this.#preview.settings;
     try {
       const headers = { authorization: `Bearer ${this.#publishable}` };
       const response = await fetch(`${this.#base}/api/widget/${encodeURIComponent(bot)}`, { headers, credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(SETTINGS_MS) });
@@ -81,7 +87,7 @@ export class Api extends EventTarget {
   }
 
   ask(json, signal) {
-    return this.#call("/api/chat", { method: "POST", json, signal });
+    return this.#call("/api/chat", { method: "POST", json: { ...json, bot: this.#preview?.bot }, signal });
   }
 
   /** The running answer of a conversation from its first chunk, or null when none is running. */

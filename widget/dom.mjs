@@ -1,8 +1,8 @@
 // The widget's elements: made as the console's are, from text nodes only, with glyphs of its own.
 
-import { el, newId } from "../public/console/dom.mjs";
+import { el, newId, plain } from "../public/console/dom.mjs";
 
-export { el, newId };
+export { el, newId, plain };
 
 const PATHS = {
   chat: "M5.5 4.5h13a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H12l-4.5 3.8v-3.8h-2a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2ZM8 9h8M8 12.2h5",
@@ -34,9 +34,4 @@ export function icon(name) {
 /** A button that shows only a glyph. */
 export function glyphButton(name, label, onclick, attributes = {}) {
   return el("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick, ...attributes }, icon(name));
-}
-
-/** Without the characters that turn the reading direction around: `annual‮fdp.exe` reads as a PDF. */
-export function plain(text) {
-  return String(text ?? "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 }

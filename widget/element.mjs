@@ -14,6 +14,8 @@ export class DocentChat extends HTMLElement {
 
   /** A page's own function: answers `{id, expiresAt, signature}` of the person whom its server signed in. */
   identify = null;
+  /** Of the console: `{bot, settings, token}` shows settings that nobody has saved, and asks with a token of the bot's keeper. */
+  preview = null;
   #root = null;
   #panel = null;
   #launcher;
@@ -49,10 +51,11 @@ export class DocentChat extends HTMLElement {
 
   async #start() {
     const own = Object.fromEntries(["api", "token", "bot", "lang", "color", "position", "theme", "nickname", "visitor"].map((name) => [name, this.getAttribute(name) ?? undefined]));
-    if (!/^docent_pk_\w+$/.test(own.token ?? "")) return console.error("docent: the tag needs data-token=\"docent_pk_…\", a publishable token");
+    const { preview } = this;
+    if (!preview && !/^docent_pk_\w+$/.test(own.token ?? "")) return console.error("docent: the tag needs data-token=\"docent_pk_…\", a publishable token");
     const base = new URL(own.api ?? location.href).origin;
-    this.#keep = new Keep(own.token.slice(-12));
-    const api = new Api({ base, token: own.token, keep: this.#keep, identify: () => this.identify ?? this.getAttribute("visitor") });
+    this.#keep = new Keep((preview?.bot ?? own.token).slice(-12));
+    const api = new Api({ base, token: own.token, keep: this.#keep, identify: () => this.identify ?? this.getAttribute("visitor"), preview });
     const [found] = await Promise.all([api.settings(own.bot || "default"), api.recognise()]);
     const looks = settings(found, own);
     const t = speak(language([own.lang, document.documentElement.lang, looks.language, ...navigator.languages]));
@@ -87,9 +90,11 @@ export class DocentChat extends HTMLElement {
 
   /** On a phone the window covers the page: it is modal there, and ends above the keyboard. */
   #cover() {
-    const modal = this.#phone.matches && !this.#panel.element.hidden;
+    const covers = this.#phone.matches && !this.#panel.element.hidden;
+    // In the console's preview it covers a box of the page, and the rest of the page stays there.
+    const modal = covers && !this.preview;
     this.#panel.element.setAttribute("aria-modal", String(modal));
-    this.#launcher.hidden = modal;
+    this.#launcher.hidden = covers;
     const height = modal && globalThis.visualViewport ? `${visualViewport.height}px` : "";
     this.#panel.element.style.setProperty("--height", height);
   }
@@ -99,7 +104,7 @@ export class DocentChat extends HTMLElement {
       event.stopPropagation();
       if (!this.#panel.back()) this.close();
     }
-    if (event.key === "Tab" && this.#phone.matches && !this.#panel.element.hidden) this.#turnAround(event);
+    if (event.key === "Tab" && !this.preview && this.#phone.matches && !this.#panel.element.hidden) this.#turnAround(event);
   }
 
   /** Keeps the focus within a modal window. */

@@ -2,6 +2,7 @@
 import { pageWords, sourceLabel, sourceList, sourceOf } from "./citations.mjs";
 import { el, icon, plural } from "./dom.mjs";
 import { Prose } from "./prose.mjs";
+import { retryButton } from "./retry.mjs";
 import { errorOf } from "./stream.mjs";
 
 export class Answer {
@@ -44,7 +45,7 @@ export class Answer {
     const id = problem.requestId || this.#requestId;
     this.#tail.append(el("div", { class: "notice bad", role: "alert" }, icon("alert"),
       el("div", {}, el("p", {}, problem.sentence), el("p", { class: "muted small" }, problem.code, id && ` · request ${id}`)),
-      el("button", { type: "button", class: "quiet", onclick: retry }, icon("retry"), "Try again")));
+      retryButton(problem, retry)));
   }
 
   stop() {

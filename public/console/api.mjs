@@ -1,9 +1,10 @@
 // The one connection to Docent's HTTP interface. Every failure becomes a Problem that can be shown as a sentence.
 
 export class Problem extends Error {
-  constructor({ status = 0, code = "unknown", detail, hint = "", requestId = "" }) {
+  constructor({ status = 0, code = "unknown", detail, hint = "", requestId = "", retryAfter = null }) {
     super(detail);
-    Object.assign(this, { status, code, detail, hint, requestId });
+    // `retryAfter`: seconds after which the same request may succeed, as the server said.
+    Object.assign(this, { status, code, detail, hint, requestId, retryAfter });
   }
 
   /** What went wrong and what to do next, as one reads it. */
@@ -24,6 +25,10 @@ export class Api {
   constructor(token, unauthorized) {
     this.#token = token;
     this.#unauthorized = unauthorized;
+  }
+
+  get token() {
+    return this.#token();
   }
 
   async json(path, options) {
@@ -56,11 +61,13 @@ export function unreachable() {
 
 async function problemOf(response) {
   const requestId = response.headers.get("x-request-id") ?? "";
+  const wait = Number.parseInt(response.headers.get("retry-after"), 10);
+  const retryAfter = wait >= 0 ? wait : null;
   try {
     const { detail, title, hint, code, requestId: id } = await response.json();
-    return new Problem({ status: response.status, code, detail: detail ?? title ?? `The server answered ${response.status}`, hint, requestId: id ?? requestId });
+    return new Problem({ status: response.status, code, detail: detail ?? title ?? `The server answered ${response.status}`, hint, requestId: id ?? requestId, retryAfter });
   } catch {
-    return new Problem({ status: response.status, code: `http_${response.status}`, detail: `The server answered ${response.status} without an explanation`, hint: "Try again in a moment", requestId });
+    return new Problem({ status: response.status, code: `http_${response.status}`, detail: `The server answered ${response.status} without an explanation`, hint: "Try again in a moment", requestId, retryAfter });
   }
 }
 

@@ -2,9 +2,12 @@
 import { Problem } from "./api.mjs";
 import { Answer } from "./answer.mjs";
 import { announce, el, icon, newId } from "./dom.mjs";
+import * as kept from "./kept.mjs";
 import { chunks } from "./stream.mjs";
 
 const DRAFT = "docent.draft";
+/** Bytes, as the server counts them: longer questions are documents. */
+const LONGEST_QUESTION = 16_000;
 const find = (selector) => document.querySelector(selector);
 
 /** Sends `change` when the conversation begins or is put away. */
@@ -20,6 +23,7 @@ export class Chat extends EventTarget {
   #sendButton = find("#send");
   #stopButton = find("#stop");
   #newButton = find("#new-chat");
+  #long = find("#question-problem");
 
   constructor(api, panel) {
     super();
@@ -40,7 +44,7 @@ export class Chat extends EventTarget {
       event.preventDefault();
       this.ask(this.#field.value);
     });
-    this.#draft(sessionStorage.getItem(DRAFT) ?? "");
+    this.#draft(kept.read(DRAFT) ?? "");
   }
 
   get started() {
@@ -64,7 +68,7 @@ export class Chat extends EventTarget {
 
   ask(text) {
     const question = text.trim();
-    if (!question || this.#abort) return;
+    if (!question || this.#abort || this.#tooLong(question)) return;
     if (this.#field.value.trim() === question) this.#draft("");
     const turn = { id: newId("msg_"), question, answer: null };
     this.#turns.push(turn);
@@ -138,8 +142,18 @@ export class Chat extends EventTarget {
 
   #draft(text) {
     if (this.#field.value !== text) this.#field.value = text;
-    if (text) sessionStorage.setItem(DRAFT, text);
-    else sessionStorage.removeItem(DRAFT);
+    kept.keep(DRAFT, text || null);
+    this.#tooLong(text.trim());
+  }
+
+  /** Says so while it is typed; the text stays where it is, to be shortened or to be added as a document. */
+  #tooLong(question) {
+    const bytes = question.length * 3 > LONGEST_QUESTION ? new TextEncoder().encode(question).length : 0;
+    const over = bytes > LONGEST_QUESTION;
+    this.#long.textContent = over ? `This is ${bytes.toLocaleString("en")} bytes long; a question has at most ${LONGEST_QUESTION.toLocaleString("en")}. Shorten it, or add it as a document and ask about that.` : "";
+    this.#field.toggleAttribute("aria-invalid", over);
+    if (over) this.#field.setAttribute("aria-invalid", "true");
+    return over;
   }
 
   #atBottom() {

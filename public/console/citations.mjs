@@ -1,10 +1,10 @@
 // Where an answer comes from: the list below it, and the panel that shows a quote with its file and page.
-import { el, icon } from "./dom.mjs";
+import { el, icon, plain } from "./dom.mjs";
 
 /** A source as the console uses it, from a `source-document` part. */
 export function sourceOf(part, number) {
   const own = part.providerMetadata?.docent ?? {};
-  return { number, sourceId: part.sourceId, title: part.title, filename: part.filename ?? part.title, quotes: [], ...own };
+  return { number, sourceId: part.sourceId, title: plain(part.title), filename: plain(part.filename ?? part.title), quotes: [], ...own };
 }
 
 export function pageWords({ page, pageLast }) {

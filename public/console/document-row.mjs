@@ -1,5 +1,5 @@
 // One document in the list: its name, where it stands on its way to `ready`, and what one can do about it.
-import { el, fileSize, icon, plural } from "./dom.mjs";
+import { el, fileSize, icon, plain, plural } from "./dom.mjs";
 
 const STAGES = ["uploading", "queued", "parsing", "embedding"];
 const WORDS = { uploading: "Uploading", queued: "Waiting", parsing: "Reading", embedding: "Indexing", ready: "Ready", failed: "Failed", deleted: "Deleted" };
@@ -13,6 +13,7 @@ export class DocumentRow {
   #kind = el("span", { class: "kind", "aria-hidden": "true" });
   #retry;
   #remove;
+  #named = "";
 
   constructor({ onRemove, onRetry }) {
     this.#remove = el("button", { type: "button", class: "icon remove", onclick: onRemove }, icon("trash"));
@@ -24,11 +25,12 @@ export class DocumentRow {
 
   /** `canRetry`: the same bytes may do better another time. */
   draw(document, canRetry) {
-    const { filename, status } = document;
+    const { status } = document;
+    const filename = plain(document.filename);
     this.element.dataset.status = status;
     this.#kind.textContent = extension(filename);
-    this.#head.textContent = filename;
-    this.#head.title = document.title && document.title !== filename ? `${document.title} (${filename})` : filename;
+    this.#name(document.id, filename);
+    this.#head.title = document.title && document.title !== filename ? `${plain(document.title)} (${filename})` : filename;
     this.#state.replaceChildren(...stateLine(document));
     this.#problem.textContent = status === "failed" ? failure(document.error) : "";
     this.#retry.hidden = !(status === "failed" && canRetry);
@@ -36,7 +38,17 @@ export class DocumentRow {
     this.#drawTrail(document);
   }
 
-  #drawTrail({ filename, status, progress }) {
+  /** A link to all that is known of it, as soon as the server knows it. */
+  #name(id, filename) {
+    const href = id && !id.startsWith("local_") ? `#/documents/${encodeURIComponent(id)}` : null;
+    // Left alone where it is the same: the reader's focus may be on it.
+    if (this.#named === `${href} ${filename}`) return;
+    this.#named = `${href} ${filename}`;
+    this.#head.replaceChildren(href ? el("a", { href, dir: "auto" }, filename) : filename);
+  }
+
+  #drawTrail({ filename: name, status, progress }) {
+    const filename = plain(name);
     const at = STAGES.indexOf(status);
     this.#trail.hidden = at < 0;
     if (at < 0) return;

@@ -1,12 +1,14 @@
 // The documents' column: the list, the drop zone, and every document that is on its way.
 import { Problem } from "./api.mjs";
-import { announce, newId } from "./dom.mjs";
+import { confirmed } from "./ask-first.mjs";
+import { announce, newId, plain } from "./dom.mjs";
 import { DocumentRow, stageWords } from "./document-row.mjs";
 import { dropZone } from "./drop.mjs";
 import { upload } from "./upload.mjs";
 import { settled, watch } from "./watch.mjs";
 
 const PAGE_SIZE = 50;
+const LOST = "Its text, passages and vectors are removed. Answers already given keep their quotes.";
 const MAX_UPLOADS = 2;
 // The same bytes would fail the same way: here only another file helps.
 const FINAL_ERRORS = new Set(["unsupported_type", "empty_file", "too_large", "encrypted", "corrupt", "no_text_layer", "limit_exceeded"]);
@@ -157,7 +159,7 @@ export class Documents extends EventTarget {
 
   async #remove(entry) {
     const { id, filename, status } = entry.document;
-    if (status !== "uploading" && status !== "failed" && !(await confirmed(filename))) return;
+    if (status !== "uploading" && status !== "failed" && !(await confirmed({ title: `Delete ${plain(filename)}?`, text: LOST }))) return;
     try {
       if (!id.startsWith("local_")) await this.#api.request(`/api/documents/${encodeURIComponent(id)}`, { method: "DELETE" });
     } catch (error) {
@@ -192,12 +194,4 @@ export class Documents extends EventTarget {
 
 function mayRetry({ status, error }) {
   return status === "failed" && !FINAL_ERRORS.has(error?.code);
-}
-
-function confirmed(filename) {
-  const dialog = find("#ask-first");
-  find("#ask-first-title").textContent = `Delete ${filename}?`;
-  dialog.returnValue = "keep";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true }));
 }

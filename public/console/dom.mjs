@@ -7,6 +7,7 @@ const PATHS = {
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
   moon: "M20 13.5A8 8 0 1 1 10.5 4a6.5 6.5 0 0 0 9.5 9.5",
   trash: "M5 7h14M10 7V5h4v2M7 7l.8 12h8.4L17 7M10.5 11v4.5M13.5 11v4.5",
+  menu: "M4.5 7h15M4.5 12h15M4.5 17h15",
   close: "M6.5 6.5l11 11M17.5 6.5l-11 11",
   check: "M5.5 12.5l4.5 4.5 8.5-9.5",
   retry: "M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4",
@@ -36,6 +37,11 @@ export function icon(name) {
   path.setAttribute("d", PATHS[name]);
   svg.append(path);
   return svg;
+}
+
+/** Without the characters that turn the reading direction around: a name may look like a PDF's and be none. */
+export function plain(text) {
+  return String(text ?? "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 }
 
 /** Says a sentence to screen readers, politely. */

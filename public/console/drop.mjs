@@ -16,13 +16,15 @@ export function dropZone(button, input, veil, take) {
     depth = Math.max(0, depth + change);
     veil.hidden = depth === 0;
   };
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") && !button.closest("[hidden]");
-  addEventListener("dragenter", (event) => carriesFiles(event) && over(1));
-  addEventListener("dragleave", (event) => carriesFiles(event) && over(-1));
+  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const here = (event) => carriesFiles(event) && !button.closest("[hidden]") && document.querySelector("#main").dataset.page === "ask";
+  addEventListener("dragenter", (event) => here(event) && over(1));
+  addEventListener("dragleave", (event) => here(event) && over(-1));
   addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
+    // Anywhere else the browser would open the file in place of the console, and what was typed would be gone.
+    if (carriesFiles(event)) event.preventDefault();
+    if (!here(event)) return;
     over(-depth);
     take([...event.dataTransfer.files]);
   });

@@ -1,5 +1,7 @@
 // Who is asking: a token from the address' fragment or from the sign-in card, kept for this tab only.
 
+import * as kept from "./kept.mjs";
+
 const KEY = "docent.token";
 
 export class Session extends EventTarget {
@@ -22,18 +24,19 @@ export class Session extends EventTarget {
       const token = fromFragment();
       if (token) this.#open(token);
     });
-    this.#open(fromFragment() ?? sessionStorage.getItem(KEY));
+    this.#open(fromFragment() ?? kept.read(KEY));
   }
 
   /** The server no longer takes the token. What was typed stays where it is, behind the card. */
   expire() {
     if (this.token) this.#show(false, "This token is no longer accepted. Paste a current one; what you typed is kept.");
-    sessionStorage.removeItem(KEY);
+    kept.keep(KEY, null);
     this.token = null;
   }
 
   async #tryToken(token) {
     if (!token) return this.#show(false, "Paste a token first. It starts with docent_sk_.");
+    if (token.startsWith("docent_pk_")) return this.#show(false, "This is a publishable token: it lets visitors of your pages chat, and cannot sign in here. Paste a secret one, which starts with docent_sk_.");
     const button = this.#form.querySelector("button");
     button.disabled = true;
     try {
@@ -48,7 +51,7 @@ export class Session extends EventTarget {
 
   #open(token) {
     if (!token) return this.#show(false, "");
-    sessionStorage.setItem(KEY, token);
+    kept.keep(KEY, token);
     this.token = token;
     this.#field.value = "";
     this.#show(true, "");
@@ -56,7 +59,7 @@ export class Session extends EventTarget {
   }
 
   #leave(sentence) {
-    sessionStorage.removeItem(KEY);
+    kept.keep(KEY, null);
     this.token = null;
     this.dispatchEvent(new Event("close"));
     this.#show(false, sentence);
@@ -65,7 +68,7 @@ export class Session extends EventTarget {
   #show(signedIn, sentence) {
     this.#card.hidden = signedIn;
     document.querySelector("#desk").hidden = !signedIn;
-    document.querySelector("#switch").hidden = !signedIn;
+    for (const part of ["#pages", "#switch", "#rooms"]) document.querySelector(part).hidden = !signedIn;
     document.querySelector(".skip").hidden = !signedIn;
     this.#signOut.hidden = !signedIn;
     this.#error.textContent = sentence;

@@ -6,11 +6,16 @@ const MAX_HASHED_BYTES = 32 * 1024 * 1024;
 // A browser sets these itself and refuses them from a script.
 const BROWSER_HEADERS = new Set(["host", "content-length"]);
 
-/** Answers `{documentId, status}`. `began(documentId)` comes before the first byte, `progress(share)` with the bytes. */
-export async function upload(api, file, { began, progress, signal }) {
-  const request = { filename: file.name, size: file.size, contentType: file.type || undefined, sha256: await digest(file) };
+/**
+ * Answers `{documentId, status}`. `began(documentId)` comes before the first byte, `progress(share)` with the bytes; `more`
+ * is what else the request says, such as what a file of the same name means.
+ */
+export async function upload(api, file, { began, progress, signal, more }) {
+  const request = { filename: file.name, size: file.size, contentType: file.type || undefined, sha256: await digest(file), ...more };
   const place = await api.json("/api/upload", { method: "POST", json: request, signal });
   began(place.documentId);
+  // The same bytes are there already.
+  if (!place.upload) return { documentId: place.documentId, status: "ready" };
   await put(place.upload, file, progress, signal);
   return api.json(`/api/upload/${encodeURIComponent(place.documentId)}/complete`, { method: "POST", signal });
 }
