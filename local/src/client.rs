@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Failure, Remote};
 
-pub use upload::{Ended, Outcome, Wish};
+pub use upload::{Ended, Named, Outcome, Wish};
 
 pub struct Client {
     http: reqwest::Client,

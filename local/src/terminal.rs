@@ -1,19 +1,20 @@
 //! The only place that prints: answers on standard output, progress and errors on standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints; everything else logs")]
+use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// Whoever reads may have read enough: `docent env | head` is no reason to fail.
 pub fn line(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 pub fn error(text: &str) {
-    eprintln!("error: {text}");
+    note(&format!("error: {text}"));
 }
 
 /// Steps of a start: a spinner on a terminal, plain lines in a log.

@@ -1,6 +1,6 @@
 //! One file's way in, as `docent ingest` goes it: hash, ask for room, send (in parts when it is large), wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Body, Method, Response};
@@ -18,6 +18,12 @@ const POLL: Duration = Duration::from_millis(250);
 const PART: u64 = 8 * 1024 * 1024;
 /// Parts of one object, as S3 and R2 have it.
 const MOST_PARTS: u64 = 10_000;
+
+/// A file, and what it is called in the library.
+pub struct Named {
+    pub path: PathBuf,
+    pub name: String,
+}
 
 /// What a file is to become.
 pub struct Wish {
@@ -49,8 +55,8 @@ pub enum Outcome {
 
 impl Client {
     /// Uploads one file, unless it is there, and waits until it is ready or failed; `progress` hears each state.
-    pub async fn ingest(&self, path: &Path, wish: &Wish, progress: &(dyn Fn(&str) + Sync)) -> Result<Ended, Failure> {
-        let filename = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    pub async fn ingest(&self, file: &Named, wish: &Wish, progress: &(dyn Fn(&str) + Sync)) -> Result<Ended, Failure> {
+        let Named { path, name: filename } = file;
         progress("hashing");
         let (size, sha256) = hash(path).await.map_err(|error| unreadable(path, &error))?;
         let mut asked =
@@ -80,7 +86,7 @@ impl Client {
             (_, None) => Outcome::Ready,
         };
         let (chunks, pages) = (document["chunks"].as_u64().unwrap_or_default(), document["pages"].as_u64());
-        Ok(Ended { filename, outcome, chunks, pages, sent })
+        Ok(Ended { filename: filename.clone(), outcome, chunks, pages, sent })
     }
 
     /// Sends bytes and does not say that they are there: whoever takes them up heard of it from the bucket. Gives the

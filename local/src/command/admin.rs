@@ -66,7 +66,14 @@ pub async fn migrate(environment: &Environment, options: Migrate) -> Result<(), 
 
 /// An administrator's URL, for what a function's role may not do.
 pub fn direct(environment: &Environment) -> Result<&str, Failure> {
-    Ok(environment.required("DIRECT_DATABASE_URL", DIRECT)?)
+    let url = environment.required("DIRECT_DATABASE_URL", DIRECT)?;
+    match url.parse::<tokio_postgres::Config>() {
+        Ok(_) => Ok(url),
+        // The URL holds a password: what is wrong with it is said, not what it is.
+        Err(error) => {
+            Err(Failure::new(format!("DIRECT_DATABASE_URL: {error}."), "Write postgres://user:password@host/name."))
+        }
+    }
 }
 
 /// The database as the operator sees it: every tenant, by policy.

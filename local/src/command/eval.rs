@@ -28,7 +28,7 @@ pub struct Options {
     /// Only these of them
     #[arg(long = "set", value_name = "NAME", value_delimiter = ',')]
     sets: Vec<String>,
-    /// Your own questions, as JSON Lines: {\"question\", \"expected\": [{\"document\", \"quote\", \"span\", \"page\"}]}
+    /// Your own questions, as JSON Lines: {"question", "expected": [{"document", "quote", "span", "page"}]}
     #[arg(long, value_name = "FILE", required_unless_present = "data")]
     golden: Option<PathBuf>,
     /// The documents that those questions are about; without, they are asked of the system at --url

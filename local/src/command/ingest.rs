@@ -1,5 +1,6 @@
 //! `docent ingest PATH…`: files and folders into a running system, several at a time, with a bar and an account at the end.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 
 use super::{Failure, Remote};
-use crate::client::{Client, Ended, Outcome, Wish};
+use crate::client::{Client, Ended, Named, Outcome, Wish};
 use crate::terminal::{self, Work};
 
 /// Files that are under way at a time: enough to hide each one's waiting, few enough for a laptop's line.
@@ -62,6 +63,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         )
     })?;
     let files = files(&options.paths)?;
+    if options.on_duplicate != OnDuplicate::Keep {
+        apart(&files)?;
+    }
     let collection = match &options.collection {
         Some(wanted) => Some(client.collection(wanted).await?),
         None => None,
@@ -70,12 +74,12 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 }
 
 /// Ingests files into a system of one's own, whatever is there.
-pub async fn ingest(client: &Client, files: &[PathBuf]) -> Result<(), Failure> {
+pub async fn ingest(client: &Client, files: &[Named]) -> Result<(), Failure> {
     send(client, files, &Wish { on_duplicate: "keep", collection: None, parts: false }).await
 }
 
 /// Failed files are named at the end and make the command fail; what is ready stays, and a second run goes on from there.
-async fn send(client: &Client, files: &[PathBuf], wish: &Wish) -> Result<(), Failure> {
+async fn send(client: &Client, files: &[Named], wish: &Wish) -> Result<(), Failure> {
     let (work, began) = (Work::start(files.len() as u64), Instant::now());
     let each = files.iter().map(|file| one(client, &work, file, wish));
     let mut ended = stream::iter(each).buffer_unordered(AT_ONCE);
@@ -94,16 +98,11 @@ async fn send(client: &Client, files: &[PathBuf], wish: &Wish) -> Result<(), Fai
     }
 }
 
-async fn one<'a>(
-    client: &Client,
-    work: &Work,
-    file: &'a PathBuf,
-    wish: &Wish,
-) -> (&'a PathBuf, Result<Ended, Failure>) {
-    let line = work.file(&file.display().to_string());
+async fn one<'a>(client: &Client, work: &Work, file: &'a Named, wish: &Wish) -> (&'a Path, Result<Ended, Failure>) {
+    let line = work.file(&file.path.display().to_string());
     let outcome = client.ingest(file, wish, &|state| line.state(state)).await;
     line.ended();
-    (file, outcome)
+    (&file.path, outcome)
 }
 
 #[derive(Default)]
@@ -147,28 +146,50 @@ impl Sums {
     }
 }
 
-/// The files among `paths` and below its folders, hidden ones left out, in order.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// The files among `paths` and below its folders, hidden ones left out, in order. A file is called as it lies below the
+/// folder that was named, so that `a/notes.md` and `b/notes.md` are two documents, wherever the folder stands.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
     let mut found = Vec::new();
-    let mut open: Vec<PathBuf> = paths.iter().rev().cloned().collect();
-    while let Some(path) = open.pop() {
+    let mut open: Vec<Named> =
+        paths.iter().rev().map(|path| Named { path: path.clone(), name: String::new() }).collect();
+    while let Some(Named { path, name }) = open.pop() {
         let cannot = |error: std::io::Error| {
             Failure::new(format!("{}: {error}.", path.display()), "Check the path and its permissions.")
         };
         if !std::fs::metadata(&path).map_err(cannot)?.is_dir() {
-            found.push(path);
+            let name = if name.is_empty() { last(&path) } else { name };
+            found.push(Named { path, name });
             continue;
         }
         let entries = std::fs::read_dir(&path).map_err(cannot)?;
         let mut entries: Vec<PathBuf> =
             entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !hidden(path)).collect();
         entries.sort();
-        open.extend(entries.into_iter().rev());
+        let below = |path: &PathBuf| if name.is_empty() { last(path) } else { format!("{name}/{}", last(path)) };
+        open.extend(entries.into_iter().rev().map(|path| Named { name: below(&path), path }));
     }
     match found.is_empty() {
         true => Err(Failure::new("There is no file to ingest.", "Name a file, or a folder that holds some.")),
         false => Ok(found),
     }
+}
+
+/// Refuses two files of one name: they would be taken for versions of one document.
+fn apart(files: &[Named]) -> Result<(), Failure> {
+    let mut names = HashMap::new();
+    for Named { path, name } in files {
+        if let Some(other) = names.insert(name, path) {
+            return Err(Failure::new(
+                format!("{} and {} would both be the document {name}.", Path::display(other), path.display()),
+                "Name the folder that holds both, or give --on-duplicate keep.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn last(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn hidden(path: &Path) -> bool {

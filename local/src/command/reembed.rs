@@ -76,6 +76,9 @@ pub async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Compare(options) => compare(options).await,
         Verb::Status(at) => {
             let found = client(&at.remote)?.json(Method::GET, PATH, None).await?;
+            if found["migration"].is_null() {
+                terminal::note("No move is under way; `docent reembed to MODEL` begins one.");
+            }
             terminal::line(&found["migration"].to_string());
             Ok(())
         }

@@ -27,17 +27,19 @@ pub async fn run(environment: &Environment, options: Options) -> Result<(), Fail
     let steps = Steps::start();
     let system = System::start(environment, &options.place, &url, &|step| steps.step(step)).await?;
     steps.clear();
-    let System { token, answerer, embedder, .. } = &system;
+    let System { token, answerer, embedder, home, .. } = &system;
+    let home = home.display();
     terminal::line(&format!(
         "\nDocent is up.\n
   console   {url}/#token={token}
   answers   {answerer}
   vectors   {embedder}
+  data      {home}
 
 Try next:
   export DOCENT_URL={url} DOCENT_TOKEN={token}
   docent ingest README.md
-  docent ask \"What does docent up need?\"
+  docent ask \"What does cargo docent up need?\"
   curl -N $DOCENT_URL/api/chat -H \"authorization: Bearer $DOCENT_TOKEN\" -H 'content-type: application/json' \\
        -d '{{\"id\":\"first\",\"messages\":[{{\"role\":\"user\",\"parts\":[{{\"type\":\"text\",\"text\":\"What is Docent?\"}}]}}]}}'
 

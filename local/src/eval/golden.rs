@@ -2,7 +2,7 @@
 //! a running system, or of documents in a folder.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use reqwest::Method as Verb;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::measure::{Account, Found};
 use super::methods::{Method, Passage};
-use super::sets::{broken, read};
+use super::sets::broken;
 use super::{Document, Place, Question};
-use crate::client::Client;
+use crate::client::{Client, Named};
 use crate::command::Failure;
 use crate::terminal;
 
@@ -46,7 +46,10 @@ pub struct Golden {
 
 pub fn questions(path: &Path) -> Result<Golden, Failure> {
     let mut lines = Vec::new();
-    for (number, line) in read(path)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let hint = "Name a file of questions, one a line; `docent eval --help` shows one.";
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}.", path.display()), hint))?;
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         lines.push(serde_json::from_str(line).map_err(|error| {
             let hint = "Write {\"question\": \"…\", \"expected\": [{\"document\": \"file name\", \"quote\": \"…\"}]}, one a line.";
             Failure::new(format!("{}, line {}: {error}.", path.display(), number + 1), hint)
@@ -61,15 +64,26 @@ pub fn questions(path: &Path) -> Result<Golden, Failure> {
 
 /// The folder's files as a set of these questions.
 pub fn documents(golden: &Golden, folder: &Path) -> Result<super::Set, Failure> {
-    let files: Vec<PathBuf> = crate::command::files(&[folder.to_path_buf()])?;
     let mut documents = Vec::new();
-    for file in &files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        documents.push(Document { name, title: None, text: read(file)? });
+    for Named { path, name } in crate::command::files(&[folder.to_path_buf()])? {
+        documents.push(Document { text: text_of(&path, &name)?, title: None, name });
     }
     let names: Vec<String> = documents.iter().map(|document| document.name.clone()).collect();
     let questions = golden.lines.iter().map(|line| line.question(&names)).collect::<Result<_, _>>()?;
     Ok(super::Set { name: golden.name.clone(), documents, questions })
+}
+
+/// A text as it is, so that its structure counts; of any other format what can be read of it.
+fn text_of(path: &Path, name: &str) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| unread(path, error))?;
+    String::from_utf8(bytes).or_else(|error| {
+        let extract = docent_text::extract(error.as_bytes(), name, None, &docent_text::Budget::default());
+        extract.map(|extract| extract.text).map_err(|error| unread(path, error))
+    })
+}
+
+fn unread(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()), "Correct the file, or take it out of --documents.")
 }
 
 /// Asks a running system, whose search decides how.

@@ -166,8 +166,9 @@ fn small(number: usize) -> i32 {
 impl Rows {
     fn add(&mut self, id: Uuid, document: &Document, analyzer: &mut Analyzer) {
         // A document of no readable text has no chunks, and is never found.
-        let Ok(extract) = docent_text::extract(document.text.as_bytes(), &document.name, None, &Budget::default())
-        else {
+        let read = |name| docent_text::extract(document.text.as_bytes(), name, None, &Budget::default());
+        // What was read of a file is text, whatever the file is called.
+        let Ok(extract) = read(&document.name).or_else(|_| read("text.txt")) else {
             return;
         };
         let title = document.title.as_deref().or(extract.title.as_deref());

@@ -59,7 +59,10 @@ impl Error {
             }
             Self::Foreign { .. } => "use a directory of your own".to_owned(),
             Self::AlreadyRunning { pid, .. } => {
-                return format!("stop process {pid}, or use another data directory");
+                return format!(
+                    "ask that system with --url and --token, as it printed them; or stop process {pid}, or use \
+                     another data directory"
+                );
             }
             Self::OtherMajor { found, .. } => {
                 format!("dump it with Postgres {found} and load the dump, use another data directory, start fresh")

@@ -44,6 +44,8 @@ pub struct System {
     pub token: String,
     pub answerer: String,
     pub embedder: String,
+    /// What keeps everything between runs.
+    pub home: PathBuf,
     bucket_origin: String,
     bucket: (bucket::Options, TcpListener, mpsc::Sender<String>),
     events: mpsc::Receiver<String>,
@@ -86,7 +88,7 @@ impl System {
         let token = demo::tenant(&admin_url, &files.app, &secrets, &embedder).await?;
         let answerer = demo::answerer(&environment, &files, &token).await?;
         let bucket = (options, listener, sender);
-        Ok(System { files, token, answerer, embedder, bucket_origin, bucket, events, _postgres: postgres })
+        Ok(System { files, token, answerer, embedder, home, bucket_origin, bucket, events, _postgres: postgres })
     }
 
     /// Serves functions and console on `listener`, the bucket beside them, and ingests, until `stop` is done.

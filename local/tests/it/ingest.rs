@@ -68,7 +68,7 @@ async fn a_folder_is_ingested_again_and_only_what_changed_is_sent() {
     let write = |name: &str, text: &[u8]| std::fs::write(folder.join(name), text).unwrap();
     write("a.txt", b"The first keeper of Neuwerk wrote the log by hand.");
     write("b.md", b"# Tides\n\nThe second keeper measured the tide twice a day.");
-    write("sub/c.txt", b"The third keeper counted the ships that passed.");
+    write("sub/a.txt", b"The third keeper counted the ships that passed.");
 
     let (output, said) = system.ingest(&[], &folder).await;
     assert!(output.status.success() && said.contains("3 ready; "), "{said}");
@@ -87,6 +87,11 @@ async fn a_folder_is_ingested_again_and_only_what_changed_is_sent() {
     assert!(said.contains("1 unchanged"), "{said}");
     let documents = system.documents().await;
     assert_eq!(documents["documents"].as_array().unwrap().len(), 4, "{documents}");
+    let names: Vec<&str> =
+        documents["documents"].as_array().unwrap().iter().filter_map(|one| one["filename"].as_str()).collect();
+    assert!(names.contains(&"a.txt") && names.contains(&"sub/a.txt"), "{names:?}");
+    let (output, said) = system.ingest(&[folder.join("a.txt").to_str().unwrap()], &folder.join("sub/a.txt")).await;
+    assert!(output.status.code() == Some(1) && said.contains("would both be the document a.txt"), "{said}");
     let tides = documents["documents"].as_array().unwrap().iter().find(|one| one["filename"] == "b.md").unwrap();
     assert_eq!(tides["currentVersion"], 2, "{tides}");
 

@@ -243,7 +243,9 @@ impl Kind {
             Kind::MethodNotAllowed => "Use one of the methods named in the `Allow` header.",
             Kind::Conflict => "Read the current state and decide again.",
             Kind::PayloadTooLarge => "Send less at once.",
-            Kind::UnsupportedType => "Send PDF, DOCX, Markdown, HTML, text, CSV or JSON.",
+            Kind::UnsupportedType => {
+                "Send PDF, DOCX, PPTX, XLSX, EPUB, HTML, Markdown, text, CSV, TSV, JSON, JSON Lines or EML."
+            }
             Kind::SpendCap => "Wait for the next day (UTC), or have the cap raised.",
             Kind::RateLimited => "Wait as long as Retry-After says, then go slower.",
             Kind::IdempotencyInProgress => "Send the same request again; it will get the first one's answer.",

@@ -112,6 +112,9 @@ async fn create_token(
     if new.name.trim().is_empty() || new.name.chars().count() > 200 {
         return Err(Error::invalid("`name` holds 1 to 200 characters."));
     }
+    if new.expires_at.is_some_and(|end| end <= app.clock.now()) {
+        return Err(Error::invalid("`expiresAt` is past: the token would never be valid."));
+    }
     let (kind, scopes) = rights(&new)?;
     let id = app.clock.uuid();
     let master = app.signer.current().filter(|_| new.publishable);

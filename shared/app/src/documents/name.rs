@@ -25,15 +25,27 @@ const TYPES: &[&str] = &[
     "application/x-ndjson",
 ];
 
-/// The last part of a path, without characters that cannot be seen or that turn the reading direction around.
+/// A name, or a path within a folder as `guide/start.md`, without characters that cannot be seen or that turn the reading
+/// direction around. Of any other path the last part: where a file lies on somebody's machine is nobody's business.
 pub fn clean(given: &str) -> Result<String> {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = last.chars().filter(|letter| !letter.is_control() && !invisible(*letter)).collect();
-    let name = shown.trim();
-    if name.is_empty() || name.chars().all(|letter| letter == '.') || name.chars().count() > LONGEST_NAME {
+    let parts: Vec<String> = given.split(['/', '\\']).map(shown).collect();
+    let last = parts.last().map(String::as_str).unwrap_or_default();
+    let within = parts.iter().all(|part| !dots(part) && !part.ends_with(':'));
+    let name = if within { parts.join("/") } else { last.to_owned() };
+    if dots(last) || name.chars().count() > LONGEST_NAME {
         return Err(Error::invalid(format!("`filename` holds 1 to {LONGEST_NAME} visible characters.")));
     }
-    Ok(name.to_owned())
+    Ok(name)
+}
+
+fn shown(part: &str) -> String {
+    let shown: String = part.chars().filter(|letter| !letter.is_control() && !invisible(*letter)).collect();
+    shown.trim().to_owned()
+}
+
+/// Nothing, or the names of a folder itself and of the one above it.
+fn dots(part: &str) -> bool {
+    part.chars().all(|letter| letter == '.')
 }
 
 /// Refuses a file whose name and type promise nothing that can be read. A name without extension and without a type
@@ -44,7 +56,8 @@ pub fn accept(name: &str, content_type: Option<&str>) -> Result<()> {
         Some(text) => text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
         None => String::new(),
     };
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     let by_name = extension.as_deref().map(|extension| EXTENSIONS.contains(&extension));
     let by_type = TYPES.contains(&essence.as_str()) || essence.starts_with("text/") || essence.ends_with("+json");
     let undeclared = essence.is_empty() || essence == "application/octet-stream";
@@ -81,9 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_their_paths_and_what_cannot_be_seen() {
+    fn names_lose_what_cannot_be_seen_and_paths_that_are_not_within_a_folder() {
         for (given, expected) in [
             ("report.pdf", Some("report.pdf")),
+            ("guide/start.md", Some("guide/start.md")),
+            ("guide\\ start.md", Some("guide/start.md")),
+            ("/home/me/start.md", Some("start.md")),
+            ("guide//start.md", Some("start.md")),
             ("../../etc/passwd", Some("passwd")),
             ("C:\\Users\\me\\Résumé 日本.docx", Some("Résumé 日本.docx")),
             ("a\u{0}b\r\nc.txt", Some("abc.txt")),
@@ -106,6 +123,7 @@ mod tests {
             ("a.PDF", None, None),
             ("a.pdf", Some("application/octet-stream"), None),
             ("README", None, None),
+            ("v1.2/README", None, None),
             ("notes.xyz", Some("text/plain; charset=utf-8"), None),
             ("feed", Some("application/ld+json"), None),
             ("talk.pptx", Some("application/vnd.openxmlformats-officedocument.presentationml.presentation"), None),
