@@ -139,7 +139,7 @@ impl Kind {
     pub fn all() -> Vec<Kind> {
         use docent_llm::ErrorKind::*;
         let providers = [Auth, Quota, RateLimited { retry_after: None }, Unavailable, Rejected, Protocol, Truncated];
-        let providers = providers.into_iter().chain([Timeout, Endpoint]);
+        let providers = providers.into_iter().chain([Timeout, Endpoint, Empty]);
         let documents = docent_text::ErrorKind::ALL.map(docent_text::ErrorKind::code);
         [
             Kind::InvalidRequest,
@@ -156,6 +156,7 @@ impl Kind {
             Kind::IdempotencyInProgress,
             Kind::IdempotencyMismatch,
             Kind::AnswerInProgress,
+            Kind::NothingToStop,
             Kind::Deadline,
             Kind::ProducerLost,
             Kind::Busy,

@@ -85,7 +85,7 @@ pub fn failed(code: &'static str, failure: Option<&Error>) {
     let cause = failure.filter(|failure| failure.is_ours()).map(|failure| format!("{failure:?}"));
     note(|facts| {
         facts.code = Some(code);
-        // Whoever tries again to store an answer's end does not know any more why it failed.
+        // Whoever stores an answer's end does not know any more why it failed.
         facts.cause = cause.or(facts.cause.take());
     });
 }

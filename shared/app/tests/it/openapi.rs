@@ -84,13 +84,17 @@ impl Words {
         let (before, _) = text.split_once(&format!("\nasync fn {handler}(")).unwrap();
         let above = before.lines().rev().take_while(|line| line.starts_with("///"));
         let segments: Vec<&str> = operation.path.split('/').skip(1).collect();
-        let area = segments[usize::from(segments[0] == "api")];
+        // `/api/v1/health` is `/api/health` under another name; `/v1/…` is OpenAI's.
+        let area = segments[if operation.path.starts_with("/api/v1/") { 2 } else { usize::from(segments[0] == "api") }];
         let mut id = handler.to_owned();
         if !ids.insert(id.clone()) {
             // One handler of two addresses, or of two methods of one.
             let last = segments.last().unwrap();
             id = format!("{handler}_{}", if handler.contains(last) { operation.method } else { last });
-            assert!(ids.insert(id.clone()), "{id} names two operations");
+            if !ids.insert(id.clone()) {
+                id = format!("{}_{}", operation.method, segments.join("_"));
+                assert!(ids.insert(id.clone()), "{id} names two operations");
+            }
         }
         let words = handler.replace('_', " ");
         Said {

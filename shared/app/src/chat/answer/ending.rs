@@ -63,6 +63,8 @@ impl Ending {
     }
 
     pub fn failed(error: &Error) -> Ending {
+        // Whoever stores the end later knows the code alone.
+        telemetry::failed(error.code(), Some(error));
         Ending { state: "error", code: Some(error.code()), blamed: keys::blamed(error) }
     }
 
@@ -169,7 +171,7 @@ impl Kept {
             }
         };
         if let Some(code) = self.ending.code {
-            telemetry::failed(code, failure);
+            telemetry::failed(code, None);
         }
         let closed = store::close(&tx, &closing);
         let all = try_join4(end, closed, self.flag(&tx), self.book(&tx));
