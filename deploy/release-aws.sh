@@ -34,14 +34,19 @@ for field in ${SECRET_FIELDS:-}; do parameters+=("${field^}=yes"); done
 
 # A change set that fails is rolled back by CloudFormation itself.
 put_up() { # parameters; more of sam's options before a --
-  local options=()
+  local options=() quoted=() pair value
   while [ "$1" != -- ]; do
     options+=("$1")
     shift
   done
   shift
+  # sam takes a value that is empty or has blanks in quotation marks alone.
+  for pair in "$@"; do
+    value=${pair#*=}
+    quoted+=("${pair%%=*}=\"${value//\"/\\\"}\"")
+  done
   sam deploy "${options[@]}" --stack-name "docent-$STACK" --resolve-s3 --capabilities CAPABILITY_IAM \
-    --no-confirm-changeset --no-fail-on-empty-changeset --parameter-overrides "$@" >&2
+    --no-confirm-changeset --no-fail-on-empty-changeset --parameter-overrides "${quoted[@]}" >&2
 }
 of_stack() { aws cloudformation describe-stacks --stack-name "docent-$STACK" --query "Stacks[0].$1" --output "$2"; }
 

@@ -31,7 +31,7 @@ stand_in "$work/bin/aws" 'case "$*" in
     [ -z "$DENIED" ] || { echo "AccessDenied" >&2; exit 254; }
     printf "%s" "\"Resources: {}\\nParameters: {}\"" ;;
   *Outputs*) echo https://docent.example ;;
-  *Parameters*) printf "%s" "[{\"ParameterKey\":\"Stage\",\"ParameterValue\":\"here\"},{\"ParameterKey\":\"OidcIssuer\",\"ParameterValue\":\"https://a b\"}]" ;;
+  *Parameters*) printf "%s" "[{\"ParameterKey\":\"Stage\",\"ParameterValue\":\"here\"},{\"ParameterKey\":\"OidcIssuer\",\"ParameterValue\":\"https://a b\"},{\"ParameterKey\":\"AlarmEmail\",\"ParameterValue\":\"\"}]" ;;
 esac'
 stand_in "$work/smoke.sh" 'case " $SICK " in *" $1 "*) exit 1 ;; esac'
 
@@ -81,7 +81,7 @@ get='aws cloudformation get-template --stack-name docent-here --template-stage O
 with='--stack-name docent-here --resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset --parameter-overrides'
 put_up="$get
 $describe.Parameters --output json
-sam deploy $with Stage=here SecretsArn=arn
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\"
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example"
 expect 'a good release on AWS stays' 0 "$put_up" "$work/release-aws.sh"
@@ -89,11 +89,11 @@ expect 'a good release on AWS stays' 0 "$put_up" "$work/release-aws.sh"
 stand_in "$work/bin/mktemp" 'mkdir -p "$TMPDIR/before" && echo "$TMPDIR/before"'
 expect 'a sick one gives way to what was deployed before' 1 "mktemp -d
 $put_up
-sam deploy --template-file $work/tmp/before/template.yaml $with Stage=here OidcIssuer=https://a b
+sam deploy --template-file $work/tmp/before/template.yaml $with Stage=\"here\" OidcIssuer=\"https://a b\" AlarmEmail=\"\"
 smoke.sh https://docent.example" env SICK=https://docent.example "$work/release-aws.sh"
 expect 'the first one on AWS has nothing to go back to' 1 "mktemp -d
 $get
-sam deploy $with Stage=here SecretsArn=arn
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\"
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example" env FIRST=1 SICK=https://docent.example "$work/release-aws.sh"
 expect 'nothing is deployed where nothing could be put back' 1 "mktemp -d
@@ -101,7 +101,7 @@ $get" env DENIED=1 "$work/release-aws.sh"
 expect 'who may sign in is told by parameters' 0 "mktemp -d
 $get
 $describe.Parameters --output json
-sam deploy $with Stage=here SecretsArn=arn AllowedOrigin=https://a AuthSessions=database OidcJwksUrl=https://k AuthSecret=yes OidcSecret=yes
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\" AllowedOrigin=\"https://a\" AuthSessions=\"database\" OidcJwksUrl=\"https://k\" AuthSecret=\"yes\" OidcSecret=\"yes\"
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example" env ALLOWED_ORIGIN=https://a AUTH_SESSIONS=database OIDC_JWKS_URL=https://k SECRET_FIELDS='authSecret oidcSecret' "$work/release-aws.sh"
 echo "$((14 - failed)) passed, $failed failed"

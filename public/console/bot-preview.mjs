@@ -14,8 +14,8 @@ export function preview(api, bot) {
   let last = "";
   const show = (settings) => {
     const text = JSON.stringify(settings);
-    if (text === last) return;
     clearTimeout(timer);
+    if (text === last) return;
     timer = setTimeout(() => draw(settings, text), last ? PAUSE_MS : 0);
   };
   const draw = async (settings, text) => {

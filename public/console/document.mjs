@@ -50,12 +50,16 @@ function one(api, documents, first, signal) {
   }, "plain bad");
   const chosen = el("input", { type: "file", hidden: true, "aria-label": "The new version", onchange: () => send(chosen.files[0]) });
   const add = button("Add a version", () => chosen.click());
+  /** Of several documents of one name the server takes the newest. */
+  const mine = (id) => {
+    if (id !== document.id) throw new Problem({ code: "other_document", detail: `Another document is called ${document.filename}, too, and is newer`, hint: "Rename one of them, or add the version there" });
+  };
   const send = (file) => run(add, place, async () => {
     chosen.value = "";
     // By its name the server knows of which document it is one.
     const named = new File([file], document.filename, { type: file.type });
     const more = { onDuplicate: "version", collectionId: document.collectionId };
-    const { status } = await upload(api, named, { began() {}, progress: (share) => (add.textContent = `Sending ${Math.round(share * 100)}%`), signal, more });
+    const { status } = await upload(api, named, { began: mine, progress: (share) => (add.textContent = `Sending ${Math.round(share * 100)}%`), signal, more });
     announce("The new version is there. Readers keep the one before until it is ready.");
     changed({ status });
     follow();

@@ -29,19 +29,22 @@ export function empty(title, text, ...actions) {
 
 /** Fills `place` with what `load` answers and `draw` makes of it; a failure stands there instead, with a way to try again. */
 export async function fill(place, load, draw) {
+  // Of two loads under way the one that began last has the place, whichever ends first.
+  const turn = (place.turn = {});
   place.setAttribute("aria-busy", "true");
   if (!place.firstChild) place.append(el("p", { class: "muted loading" }, "Loading…"));
   try {
     const found = await load();
+    if (place.turn !== turn) return;
     place.replaceChildren(...[draw(found)].flat().filter(Boolean));
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError" || place.turn !== turn) return;
     place.replaceChildren(failure(error, () => {
       place.replaceChildren();
       fill(place, load, draw);
     }));
   } finally {
-    place.removeAttribute("aria-busy");
+    if (place.turn === turn) place.removeAttribute("aria-busy");
   }
 }
 

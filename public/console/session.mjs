@@ -12,6 +12,7 @@ export class Session extends EventTarget {
   #field = document.querySelector("#token");
   #error = document.querySelector("#sign-in-error");
   #signOut = document.querySelector("#sign-out");
+  #tenant = null;
 
   start(api) {
     this.#api = api;
@@ -51,6 +52,10 @@ export class Session extends EventTarget {
 
   #open(token) {
     if (!token) return this.#show(false, "");
+    // What one tenant's people looked at is nobody else's; a token for another of the same keeps what was typed.
+    const [, , tenant] = token.split("_");
+    if (this.#tenant && this.#tenant !== tenant) this.dispatchEvent(new Event("close"));
+    this.#tenant = tenant;
     kept.keep(KEY, token);
     this.token = token;
     this.#field.value = "";

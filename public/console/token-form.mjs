@@ -36,7 +36,7 @@ export function tokenForm(api, { bot = null, made }) {
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
-    place.replaceChildren();
+    for (const old of [place, shown]) old.replaceChildren();
     scopeProblem.textContent = "";
     try {
       const token = await api.json("/api/tokens", { method: "POST", json: request() });
@@ -53,7 +53,7 @@ export function tokenForm(api, { bot = null, made }) {
     }
   });
   arrange();
-  return { element, unsaved: () => name.read() !== "", load: () => bot || bots(api, whose.control) };
+  return { element, unsaved: () => name.read() !== "", load: () => (shown.replaceChildren(), bot || bots(api, whose.control)) };
 }
 
 /** Who may not read bots makes tokens for the default one. */

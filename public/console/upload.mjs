@@ -15,7 +15,10 @@ export async function upload(api, file, { began, progress, signal, more }) {
   const place = await api.json("/api/upload", { method: "POST", json: request, signal });
   began(place.documentId);
   // The same bytes are there already.
-  if (!place.upload) return { documentId: place.documentId, status: "ready" };
+  if (!place.upload) {
+    const { status } = await api.json(`/api/documents/${encodeURIComponent(place.documentId)}`, { signal });
+    return { documentId: place.documentId, status };
+  }
   await put(place.upload, file, progress, signal);
   return api.json(`/api/upload/${encodeURIComponent(place.documentId)}/complete`, { method: "POST", signal });
 }

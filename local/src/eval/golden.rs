@@ -51,7 +51,7 @@ pub fn questions(path: &Path) -> Result<Golden, Failure> {
         std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}.", path.display()), hint))?;
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         lines.push(serde_json::from_str(line).map_err(|error| {
-            let hint = "Write {\"question\": \"…\", \"expected\": [{\"document\": \"file name\", \"quote\": \"…\"}]}, one a line.";
+            let hint = "Write {\"question\": \"…\", \"expected\": [{\"document\": \"path below the folder\", \"quote\": \"…\"}]}, one a line.";
             Failure::new(format!("{}, line {}: {error}.", path.display(), number + 1), hint)
         })?);
     }
@@ -183,7 +183,7 @@ impl Line {
             let document = names.iter().position(|name| *name == expected.document).ok_or_else(|| {
                 let message =
                     format!("“{}” expects the document {}, which is not there.", self.question, expected.document);
-                Failure::new(message, "Name a file as it is called in --documents.")
+                Failure::new(message, "Name a file by its path below --documents.")
             })?;
             let span = expected.span.map(|[start, end]| Range { start, end });
             Ok(Place { document, quote: expected.quote.clone(), span, page: expected.page })

@@ -68,6 +68,9 @@ pub enum Error {
     Refused { status: StatusCode, code: String },
     #[error("the queue's answer is not in its documented form")]
     Unreadable,
+    /// More would only use up the tries that a queue gives each message.
+    #[error("none of its messages could be written down")]
+    Unwritten,
     #[error("the request cannot be signed: {0}")]
     Unsigned(docent::Error),
 }
@@ -113,7 +116,11 @@ impl Queue {
             };
             let outcome = match taken {
                 Ok(messages) if messages.is_empty() => Ok(()),
-                Ok(messages) => self.settle(&write_down(ingest, messages).await).await,
+                Ok(messages) => {
+                    let settled = write_down(ingest, messages).await;
+                    let stuck = settled.done.is_empty();
+                    self.settle(&settled).await.and(if stuck { Err(Error::Unwritten) } else { Ok(()) })
+                }
                 Err(error) => Err(error),
             };
             let Err(error) = outcome else {

@@ -28,6 +28,9 @@ pub struct ChatStream {
     failure: Option<Error>,
 }
 
+/// Bytes of blanks before the first word; whoever sends more says nothing.
+pub const MOST_BLANK: usize = 4096;
+
 struct Source {
     packets: BoxStream<'static, Result<Bytes, Error>>,
     /// What is not decoded yet of the last one.
@@ -45,6 +48,9 @@ impl ChatStream {
     pub(crate) async fn begun(mut self) -> Result<Self, Error> {
         while !self.ready.iter().any(is_something) {
             let Some(source) = &mut self.source else { break };
+            if self.ready.iter().map(blank).sum::<usize>() > MOST_BLANK {
+                return Err(ErrorKind::Empty.into());
+            }
             if source.packet.is_empty() {
                 let arrived = source.packets.next().await;
                 self.take_in(arrived);
@@ -96,6 +102,10 @@ impl ChatStream {
         }
         self.failure = outcome.err();
     }
+}
+
+fn blank(event: &Event) -> usize {
+    if let Event::Delta(text) = event { text.len() } else { 0 }
 }
 
 /// Counts are not shown to anybody, and blanks say nothing.
@@ -162,5 +172,14 @@ mod tests {
             }
         }
         assert_eq!((said, counted.input_tokens), (8_000, 100_000));
+    }
+
+    #[tokio::test]
+    async fn blanks_without_end_are_no_answer() {
+        let blank = "data: {\"choices\":[{\"delta\":{\"content\":\" \"}}]}\n\n".repeat(64);
+        // It would never end by itself.
+        let packets = stream::repeat_with(move || Ok(Bytes::from(blank.clone())));
+        let stream = ChatStream::new(packets.boxed(), Dialect::OpenAi.answer());
+        assert_eq!(stream.begun().await.err().map(|error| error.code()), Some("provider_empty"));
     }
 }

@@ -30,7 +30,8 @@ const TYPES: &[&str] = &[
 pub fn clean(given: &str) -> Result<String> {
     let parts: Vec<String> = given.split(['/', '\\']).map(shown).collect();
     let last = parts.last().map(String::as_str).unwrap_or_default();
-    let within = parts.iter().all(|part| !dots(part) && !part.ends_with(':'));
+    let drive = parts.first().is_some_and(|part| part.len() == 2 && part.ends_with(':'));
+    let within = !drive && !parts.iter().any(|part| dots(part));
     let name = if within { parts.join("/") } else { last.to_owned() };
     if dots(last) || name.chars().count() > LONGEST_NAME {
         return Err(Error::invalid(format!("`filename` holds 1 to {LONGEST_NAME} visible characters.")));
@@ -100,6 +101,7 @@ mod tests {
             ("guide/start.md", Some("guide/start.md")),
             ("guide\\ start.md", Some("guide/start.md")),
             ("/home/me/start.md", Some("start.md")),
+            ("Part 1:/start.md", Some("Part 1:/start.md")),
             ("guide//start.md", Some("start.md")),
             ("../../etc/passwd", Some("passwd")),
             ("C:\\Users\\me\\Résumé 日本.docx", Some("Résumé 日本.docx")),

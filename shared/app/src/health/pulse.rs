@@ -11,6 +11,8 @@ use crate::App;
 
 /// What was learned is good for so long.
 pub const FRESH: Duration = Duration::from_secs(1);
+/// A database that says nothing for so long does not answer requests either.
+const POSTGRES: Duration = Duration::from_secs(3);
 /// A store of vectors that says nothing for so long is not there.
 const VECTORS: Duration = Duration::from_secs(1);
 
@@ -44,9 +46,17 @@ impl Pulse {
 }
 
 async fn postgres(app: &App) -> Option<&'static str> {
-    let error = app.db.ping().await.err()?;
-    tracing::warn!(cause = ?error, "health.postgres failed");
-    Some(error.code())
+    match timeout(POSTGRES, app.db.ping()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(cause = ?error, "health.postgres failed");
+            Some(error.code())
+        }
+        Err(_) => {
+            tracing::warn!("health.postgres is silent");
+            Some("database_unavailable")
+        }
+    }
 }
 
 async fn vectors(app: &App) -> Option<Option<&'static str>> {

@@ -94,7 +94,7 @@ async fn observe(State(entrance): State<Entrance>, mut request: Request, next: N
     let id = RequestId::of(request.headers(), request.extensions());
     let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str()).to_owned();
     let method = request.method().clone();
-    let arrival = Arrival { id: id.as_str().to_owned(), method: method.clone(), route };
+    let arrival = Arrival { id: id.as_str().to_owned(), method: telemetry::known(&method), route };
     let tasks = request.extensions().get::<Tasks>().cloned().unwrap_or(tasks);
     let observed = telemetry.request(arrival, request.headers(), tasks);
     let origin = request.headers().get(header::ORIGIN).cloned();

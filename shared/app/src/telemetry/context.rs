@@ -32,7 +32,8 @@ impl Context {
             Some(((trace, parent, flags), text)) => Context {
                 trace,
                 span,
-                parent: Some((parent, text.to_owned())),
+                // What a later version has behind its flags is as long as a caller likes.
+                parent: Some((parent, text.get(..55).unwrap_or(text).to_owned())),
                 state: state(headers),
                 sampled: flags & 1 == 1,
             },

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use tracing::Level;
 
 use super::facts::Facts;
@@ -147,6 +148,15 @@ impl Metrics {
 }
 
 const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"];
+
+/// A method as it is told: what nobody has heard of is a word that callers make up, and becomes `_OTHER` as OpenTelemetry
+/// has it (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>).
+pub fn known(method: &Method) -> Method {
+    match KNOWN.contains(&method.as_str()) {
+        true => method.clone(),
+        false => Method::from_bytes(b"_OTHER").unwrap_or(Method::TRACE),
+    }
+}
 
 impl Histogram {
     fn add(&mut self, time: Duration) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use docent_llm::Reports;
 use serde_json::{Value, json};
 
-use super::facts::Facts;
+use super::facts::{Facts, hashed};
 use super::outbox::Outbox;
 use super::request::Request;
 use super::step::Span;
@@ -56,7 +56,7 @@ fn server(request: &Request, facts: &Facts) -> Value {
         ("docent.request_id", Some(json!(arrival.id))),
         ("docent.tenant", facts.tenant.as_ref().map(|tenant| json!(tenant))),
         ("docent.caller", facts.caller.map(|caller| json!(caller))),
-        ("docent.bot", facts.bot.map(|bot| json!(bot))),
+        ("docent.bot", facts.bot.map(|bot| json!(hashed(bot)))),
         ("docent.cost_micros", Some(facts.cost_micros).filter(|micros| *micros > 0).map(|micros| json!(micros))),
         ("faas.coldstart", request.cold.then_some(json!(true))),
     ];

@@ -2,6 +2,7 @@
 //! invocation that brought it, which the platform waits for. Nothing runs and nothing is connected in between.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use docent_llm::Reports;
 use serde_json::Value;
@@ -10,6 +11,9 @@ use crate::Tasks;
 
 /// What waits while a receiver is slow; more is thrown away, because memory is worth more than a report.
 pub const MOST_WAITING: usize = 4096;
+
+/// How long a receiver that failed is left alone.
+pub const REST: Duration = Duration::from_secs(30);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +35,16 @@ struct Queue {
     /// The last post failed, which was said.
     failing: bool,
     lost: usize,
+    /// Until then nobody tries: whoever is down holds up one invocation, not each.
+    rests: Option<Instant>,
+}
+
+impl Queue {
+    fn rest(&mut self, lost: usize) {
+        self.lost += lost + self.waiting.len();
+        self.waiting.clear();
+        self.rests = Some(Instant::now() + REST);
+    }
 }
 
 impl Outbox {
@@ -46,6 +60,10 @@ impl Outbox {
     /// Has it sent by a task, unless one is at it. Outside of a runtime, where the process ends, it is lost.
     pub fn put(&self, items: impl IntoIterator<Item = Value>, tasks: &Tasks) {
         let mut queue = self.queue();
+        if queue.rests.is_some_and(|until| Instant::now() < until) {
+            queue.lost += items.into_iter().count();
+            return;
+        }
         queue.waiting.extend(items);
         let over = queue.waiting.len().saturating_sub(MOST_WAITING);
         queue.waiting.truncate(MOST_WAITING);
@@ -72,7 +90,7 @@ impl Outbox {
         }
         if !queue.failing && queue.lost > 0 {
             let lost = std::mem::take(&mut queue.lost);
-            tracing::warn!(receiver = self.0.name, lost, "telemetry.report threw away what came too fast");
+            tracing::warn!(receiver = self.0.name, lost, "telemetry.report threw away what it could not send");
         }
     }
 }
@@ -94,12 +112,18 @@ impl Sending {
                 }
                 queue.waiting.drain(..most).collect()
             };
+            let count = batch.len();
             let failure = match shared.reports.send((shared.wrap)(batch)).await {
                 Ok(200..=299) => None,
                 Ok(status) => Some(format!("it answered {status}")),
                 Err(error) => Some(error.to_string()),
             };
+            let failed = failure.is_some();
             self.0.told(failure);
+            if failed {
+                self.0.queue().rest(count);
+                return;
+            }
         }
     }
 }

@@ -17,12 +17,13 @@ use crate::chat::store::log::Place;
 use crate::chat::store::{self, Opening, Thread, twin};
 use crate::chat::{Question, conversations, log};
 use crate::db::TenantTx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::search;
 use crate::usage::Spending;
 
 /// When to look for what a commit without an answer may have opened: its server may still be at it.
-const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
+/// Within what a function has left at its end.
+const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(2)];
 
 /// All that is known before the question is opened: what the first trip and the embedder told.
 pub struct Known {
@@ -190,12 +191,14 @@ async fn reserve(tx: &TenantTx, answerers: &[Answerer]) -> Vec<(Uuid, Result<boo
     [first, second].into_iter().flatten().collect()
 }
 
-/// Those whose purse has room. One that is used up silences its own answerer alone.
+/// Those whose purse has room. One that is used up silences its own answerer alone; a database that failed says nothing of
+/// any purse, and has undone what was opened.
 fn afford(mut answerers: Vec<Answerer>, reserved: Vec<(Uuid, Result<bool>)>) -> (Vec<Answerer>, Result<bool>) {
     let (mut capped, mut refused) = (false, None);
     for (purse, outcome) in reserved {
         match outcome {
             Ok(binds) => capped |= binds,
+            Err(error) if !matches!(error.kind, Kind::SpendCap) => return (answerers, Err(error)),
             Err(error) => {
                 answerers.retain(|answerer| answerer.spending.as_ref().is_none_or(|spending| spending.id() != purse));
                 refused = Some(error);
