@@ -20,12 +20,18 @@ export function capsForm(api, saved) {
     el("p", { class: "muted" }, "Dollars a day (UTC). A question that could pass a cap is refused before anything is spent. Empty: no cap."),
     ...fixed.map((one) => one.element), more, another.element, place, el("div", { class: "item-actions" }, submit, state));
   const all = () => [...fixed, ...singles];
+  // What is saved replaces all caps: nobody may save before they are known.
+  let known = false;
+  const close = (closed) => [...fixed.map((one) => one.control), another.control, submit].forEach((control) => (control.disabled = closed));
+  close(true);
   const changed = () => all().some((one) => one.read().trim() !== (caps[one.name] ?? ""));
   const write = (answer) => {
     caps = answer.caps;
     singles = Object.keys(caps).filter((subject) => subject.startsWith("token:")).map(single);
     arrange();
     for (const one of all()) one.write(caps[one.name] ?? "");
+    known = true;
+    close(false);
   };
   const single = (subject) => amount(subject, plain(names.get(subject.slice(6)) ?? subject.slice(6)));
   const arrange = () => {
@@ -42,7 +48,7 @@ export function capsForm(api, saved) {
     singles.at(-1).control.focus();
   });
   const load = async () => {
-    if (changed()) return;
+    if (known && changed()) return;
     try {
       names = new Map((await api.json("/api/tokens")).tokens.map(({ id, name }) => [id, name]));
       write(await api.json("/api/usage/caps"));
