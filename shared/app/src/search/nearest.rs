@@ -113,7 +113,12 @@ pub async fn complete(app: &App, tenant: TenantId, query: &mut Query, mut found:
         let Some(nearest) = &mut query.nearest else { break };
         nearest.limit *= WIDER;
         let (asks, live) = (nearest.asks, found.live);
-        tracing::info!(tenant = %tenant.uuid(), asks, live, "search.vectors is asked for more: too few were live");
+        tracing::info!(
+            tenant = crate::telemetry::hashed(tenant.uuid()),
+            asks,
+            live,
+            "search.vectors is asked for more: too few were live"
+        );
         query.ask(app, tenant).await;
         if query.nearest.as_ref().is_some_and(|nearest| nearest.error.is_some()) {
             break;

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 
-pub use facts::{Used, bot, caller, failed, spent};
+pub use facts::{Used, bot, caller, failed, hashed, spent};
 pub use metrics::{Metrics, Pool, known};
 pub use request::{Arrival, Request, carried, polled, within};
 pub use start::start;

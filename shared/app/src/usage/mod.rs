@@ -169,7 +169,11 @@ impl Spending {
         }
         self.told(used, micros);
         if !store::settle(tx, self, used, micros).await? {
-            tracing::warn!(spending = %self.id, micros, "usage.settle came too late: the sweep has settled it in full");
+            tracing::warn!(
+                spending = crate::telemetry::hashed(self.id),
+                micros,
+                "usage.settle came too late: the sweep has settled it in full"
+            );
         }
         Ok(())
     }

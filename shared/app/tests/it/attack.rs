@@ -291,6 +291,22 @@ fn cause(request: &Request, log: &[u8]) -> String {
     format!("{} {}: {cause}", request.method, request.route)
 }
 
+/// Log lines without the numbers of their requests: an answer's last line may come after its reader has left, and so
+/// among the lines of the next request, and its own number was told to whoever asked first.
+fn unnumbered(log: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(log.len());
+    for line in log.split_inclusive(|byte| *byte == b'\n') {
+        match serde_json::from_slice::<serde_json::Value>(line) {
+            Ok(mut line) => {
+                line["fields"].as_object_mut().map(|fields| fields.remove("request_id"));
+                lines.extend(line.to_string().into_bytes());
+            }
+            Err(_) => lines.extend(line),
+        }
+    }
+    lines
+}
+
 /// What came by in a run.
 #[derive(Default)]
 struct Seen {
@@ -307,7 +323,7 @@ impl Seen {
     fn note(&self, register: &Register, request: &Request, received: &Received) {
         let (sent, Received { status, answer, log }) = (request.sent(), received);
         let seen = register.scan(answer, request.asker, sent.as_bytes(), true);
-        let lines = register.scan(log, request.asker, sent.as_bytes(), false);
+        let lines = register.scan(&unnumbered(log), request.asker, sent.as_bytes(), false);
         self.own.fetch_add(seen.own, Ordering::Relaxed);
         self.bytes.fetch_add(answer.len(), Ordering::Relaxed);
         self.log_bytes.fetch_add(log.len(), Ordering::Relaxed);

@@ -144,7 +144,11 @@ impl Kept {
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
             match self.close().await {
                 Ok(closed) => return closed,
-                Err(cause) => tracing::warn!(message = %self.message, ?cause, "chat.store failed to close an answer"),
+                Err(cause) => tracing::warn!(
+                    message = telemetry::hashed(self.message),
+                    ?cause,
+                    "chat.store failed to close an answer"
+                ),
             }
             let Some(pause) = pause else { break };
             tokio::time::sleep(pause).await;
