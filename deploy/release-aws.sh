@@ -4,9 +4,9 @@
 # date before, and stays: it only ever expands (see migrations/README.md).
 #
 #   STACK, SECRETS_ARN                    the stack's name (its stage is the same) and the secret of template.yaml
-#   ALLOWED_ORIGIN, ALARM_EMAIL, SECRETS_VERSION   optional parameters of template.yaml, and those of sessions under
-#                                         their variables' names, such as CLERK_PUBLISHABLE_KEY or OIDC_ISSUER
-#   SECRET_FIELDS                         which optional fields the secret has, of authSecret, clerkJwtKey, oidcSecret
+#   ALLOWED_ORIGIN, ALARM_EMAIL, SECRETS_VERSION   parameters of template.yaml; unset, they stay as they are
+#   CLERK_ISSUER, OIDC_ISSUER, AUTH_...   those of sessions, under their variables' names; unset, nobody signs in so
+#   SECRET_FIELDS                         which fields of sessions the secret has: authSecret, clerkJwtKey, oidcSecret
 #
 # Needs sam and cargo-lambda, aws, jq, and AWS credentials of a role that may deploy the stack.
 set -euo pipefail
@@ -18,19 +18,25 @@ before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 
 parameters=("Stage=$STACK" "SecretsArn=$SECRETS_ARN")
-for name in ALLOWED_ORIGIN ALARM_EMAIL SECRETS_VERSION TENANT_PROVISIONING \
-  AUTH_SESSIONS AUTH_COOKIE AUTH_ORG_CLAIM AUTH_ROLE_CLAIM AUTH_DEFAULT_ROLE \
-  CLERK_PUBLISHABLE_KEY CLERK_ISSUER CLERK_AUTHORIZED_PARTIES CLERK_AUDIENCE \
-  OIDC_ISSUER OIDC_AUDIENCE OIDC_AZP OIDC_ORG_CLAIM OIDC_ROLE_CLAIM OIDC_ALGORITHMS OIDC_JWKS_URL; do
-  [ -n "${!name:-}" ] || continue
-  key=
-  for word in ${name//_/ }; do
+parameter() { # the variable's name
+  local key='' word
+  for word in ${1//_/ }; do
     word=${word,,}
     key+=${word^}
   done
-  parameters+=("$key=${!name}")
+  parameters+=("$key=${!1-}")
+}
+for name in ALLOWED_ORIGIN ALARM_EMAIL SECRETS_VERSION; do [ -z "${!name-}" ] || parameter "$name"; done
+# A parameter that is left out keeps its value, and whoever could sign in would go on signing in.
+for name in TENANT_PROVISIONING AUTH_SESSIONS AUTH_COOKIE AUTH_ORG_CLAIM AUTH_ROLE_CLAIM AUTH_DEFAULT_ROLE \
+  CLERK_PUBLISHABLE_KEY CLERK_ISSUER CLERK_AUTHORIZED_PARTIES CLERK_AUDIENCE \
+  OIDC_ISSUER OIDC_AUDIENCE OIDC_AZP OIDC_ORG_CLAIM OIDC_ROLE_CLAIM OIDC_ALGORITHMS OIDC_JWKS_URL; do
+  parameter "$name"
 done
-for field in ${SECRET_FIELDS:-}; do parameters+=("${field^}=yes"); done
+for field in authSecret clerkJwtKey oidcSecret; do
+  case " ${SECRET_FIELDS-} " in *" $field "*) value=yes ;; *) value=no ;; esac
+  parameters+=("${field^}=$value")
+done
 
 # A change set that fails is rolled back by CloudFormation itself.
 put_up() { # parameters; more of sam's options before a --

@@ -79,9 +79,12 @@ expect 'and loses it' 0 'neonctl --project-id p --no-color branches delete pr-7'
 describe='aws cloudformation describe-stacks --stack-name docent-here --query Stacks[0]'
 get='aws cloudformation get-template --stack-name docent-here --template-stage Original --query TemplateBody --output json'
 with='--stack-name docent-here --resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset --parameter-overrides'
+signin() { # what is not empty, as SED expressions
+  printf '%s' 'TenantProvisioning="" AuthSessions="" AuthCookie="" AuthOrgClaim="" AuthRoleClaim="" AuthDefaultRole="" ClerkPublishableKey="" ClerkIssuer="" ClerkAuthorizedParties="" ClerkAudience="" OidcIssuer="" OidcAudience="" OidcAzp="" OidcOrgClaim="" OidcRoleClaim="" OidcAlgorithms="" OidcJwksUrl="" AuthSecret="no" ClerkJwtKey="no" OidcSecret="no"' | sed "${1-}"
+}
 put_up="$get
 $describe.Parameters --output json
-sam deploy $with Stage=\"here\" SecretsArn=\"arn\"
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\" $(signin)
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example"
 expect 'a good release on AWS stays' 0 "$put_up" "$work/release-aws.sh"
@@ -93,7 +96,7 @@ sam deploy --template-file $work/tmp/before/template.yaml $with Stage=\"here\" O
 smoke.sh https://docent.example" env SICK=https://docent.example "$work/release-aws.sh"
 expect 'the first one on AWS has nothing to go back to' 1 "mktemp -d
 $get
-sam deploy $with Stage=\"here\" SecretsArn=\"arn\"
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\" $(signin)
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example" env FIRST=1 SICK=https://docent.example "$work/release-aws.sh"
 expect 'nothing is deployed where nothing could be put back' 1 "mktemp -d
@@ -101,7 +104,7 @@ $get" env DENIED=1 "$work/release-aws.sh"
 expect 'who may sign in is told by parameters' 0 "mktemp -d
 $get
 $describe.Parameters --output json
-sam deploy $with Stage=\"here\" SecretsArn=\"arn\" AllowedOrigin=\"https://a\" AuthSessions=\"database\" OidcJwksUrl=\"https://k\" AuthSecret=\"yes\" OidcSecret=\"yes\"
+sam deploy $with Stage=\"here\" SecretsArn=\"arn\" AllowedOrigin=\"https://a\" $(signin 's/AuthSessions=""/AuthSessions="database"/; s|OidcJwksUrl=""|OidcJwksUrl="https://k"|; /ClerkJwtKey/ s/Secret="no"/Secret="yes"/g')
 $describe.Outputs[?OutputKey=='Url'].OutputValue --output text
 smoke.sh https://docent.example" env ALLOWED_ORIGIN=https://a AUTH_SESSIONS=database OIDC_JWKS_URL=https://k SECRET_FIELDS='authSecret oidcSecret' "$work/release-aws.sh"
 echo "$((14 - failed)) passed, $failed failed"

@@ -6,7 +6,7 @@ use std::io::Write;
 use axum::Router;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use bytes::Bytes;
@@ -28,6 +28,11 @@ pub fn compressed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router
 async fn compress(request: Request, next: Next) -> Response {
     let wanted = *request.method() != Method::HEAD && takes_gzip(request.headers()) && !crosses(request.headers());
     let mut response = next.run(request).await;
+    // Of what was not sent again a cache must know the same (RFC 9110 §15.4.5).
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        return response;
+    }
     let worth = response.body().size_hint().exact().is_some_and(|size| size > LEAST_COMPRESSED);
     if !worth || !may_be(response.headers()) {
         return response;

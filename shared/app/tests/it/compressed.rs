@@ -71,5 +71,7 @@ async fn a_name_for_bytes_is_weak_where_they_are_packed_and_still_known() {
         let asked = [("origin", PAGE), ("accept-encoding", "gzip"), ("if-none-match", known.as_str())];
         let again = page.send("GET", path, None, &asked).await;
         assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+        let varies: Vec<_> = again.headers.get_all("vary").iter().collect();
+        assert!(varies.iter().any(|name| *name == "accept-encoding"), "{varies:?}");
     }
 }

@@ -182,3 +182,30 @@ async fn an_answer_whose_end_cannot_be_stored_is_stored_later() {
     assert_eq!((&message["state"], &message["text"]), (&json!("complete"), &json!("It is 384400 ")));
     assert_eq!(held(&client).await["reservedUsd"], "0.00");
 }
+
+#[tokio::test]
+async fn an_answer_that_others_ended_is_not_told_as_whole() {
+    let mut world = World::new().await;
+    let (_, base, mut turns) = Talker::start(|_| Reply::Fed).await;
+    let client = asking(&mut world, &base, same).await;
+    let admin = world.admin().await;
+    for (conversation, stream) in [("c", true), ("d", false)] {
+        let speaking = async {
+            let turn = turns.recv().await.unwrap();
+            turn.say("It is 384400 km.");
+            let given_up = "update message set state = 'interrupted', error_code = 'producer_lost', lease_until = null \
+                             where state = 'streaming'";
+            assert_eq!(admin.execute(given_up, &[]).await.unwrap(), 1);
+            turn.end();
+        };
+        let message = json!([{ "role": "user", "content": QUESTION }]);
+        let asked = client.post("/api/chat", json!({ "id": conversation, "stream": stream, "messages": message }));
+        let (reply, ()) = tokio::join!(asked, speaking);
+        let told = match stream {
+            true => reply.chunks().last().unwrap()["errorText"].as_str().unwrap().to_owned(),
+            false => reply.code(),
+        };
+        assert!(told.starts_with("producer_lost"), "{}", reply.text());
+        assert_eq!(stored(&client, conversation).await["errorCode"], "producer_lost");
+    }
+}

@@ -11,7 +11,7 @@ use crate::chat::citations::{cited, supported};
 use crate::chat::out::Out;
 use crate::chat::ui_stream::{Chunk, TEXT};
 use crate::chat::{extractive, followup, log};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::telemetry;
 
 impl Prepared {
@@ -25,7 +25,7 @@ impl Prepared {
         let at = (open.tenant(), open.place());
         let outcome = log::living(&ask.app, at, false, ask.within(&out, open.said())).await;
         let ending = Ending::of(&outcome, open.said());
-        let stored = open.close(ending).await.map(|_| ());
+        let stored = open.close(ending).await.and_then(kept);
         if let Err(error) = &stored {
             tracing::error!(request_id, cause = ?error, "chat.store failed");
         }
@@ -51,7 +51,7 @@ impl Prepared {
         let at = (open.tenant(), open.place());
         let outcome = log::living(&ask.app, at, false, ask.within(&Out::Nowhere, open.said())).await;
         let ending = Ending::of(&outcome, open.said());
-        let stored = open.close(ending).await.map(|_| ());
+        let stored = open.close(ending).await.and_then(kept);
         if let Err(error) = outcome.as_ref().and(stored.as_ref()) {
             tracing::warn!(request_id, cause = ?error, "chat.answer failed");
         }
@@ -65,6 +65,12 @@ impl Prepared {
         let usage = said.usage_wire();
         Ok(Whole { message, text: said.text, refused: said.refused, citations, usage, reason: said.reason })
     }
+}
+
+/// What is told as whole lies in the history: an answer that others took for dead, and ended, does not.
+fn kept(closed: bool) -> Result<()> {
+    let lost = || Error::new(Kind::ProducerLost, "This answer was given up before it was whole. Ask again.");
+    closed.then_some(()).ok_or_else(lost)
 }
 
 impl Ask {
