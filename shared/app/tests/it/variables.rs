@@ -44,6 +44,7 @@ fn read() -> BTreeSet<String> {
 
 fn looks(name: &str) -> bool {
     name.len() > 3
+        && !name.starts_with('_')
         && !name.ends_with('_')
         && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
