@@ -26,7 +26,10 @@ function draw(api) {
   const areas = api.tags.map((tag) => areaView(tag, operations.filter((operation) => operation.area === tag.name)));
   find("#contents").append(...areas.map(({ name }) => el("a", { href: `#${name}` }, name)));
   find("#areas").append(...areas.map((area) => area.node));
-  find("#filter").addEventListener("input", (event) => filter(areas, event.target.value));
+  const wanted = find("#filter");
+  wanted.addEventListener("input", () => filter(areas, wanted.value));
+  // Typed before the description was here, or kept by the browser through a reload.
+  if (wanted.value) filter(areas, wanted.value);
   addEventListener("hashchange", () => open(operations));
   open(operations);
 }

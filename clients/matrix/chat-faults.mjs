@@ -1,7 +1,7 @@
 // The AI SDK's chat when something fails: before the stream by a status, and in it by a word. Never is it shown as success.
 import assert from "node:assert/strict";
 import { BEGUN } from "../provider.mjs";
-import { ask, failed, refused, textOf, withChat } from "./expect.mjs";
+import { answered, ask, failed, refused, textOf, withChat } from "./expect.mjs";
 
 export const NOBODY = "00000000-0000-7000-8000-000000000000";
 const FILE = { type: "file", mediaType: "text/plain", filename: "notes.txt", url: "data:text/plain;base64,bm90ZXM=" };

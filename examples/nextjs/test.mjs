@@ -7,15 +7,15 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as reserve } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { assertAccessible, launch, SCREENS } from "../../clients/browser.mjs";
 import { BROKEN, DOCUMENTS, EXPECTED, QUESTION } from "../../clients/fixtures.mjs";
 
-const binary = process.argv[2];
-if (!binary) {
+if (!process.argv[2]) {
   console.error("usage: node test.mjs PATH-OF-docent");
   process.exit(2);
 }
+const binary = resolve(process.argv[2]);
 const WORDS = "The senior keeper signs the log each morning before the lamp is trimmed and nobody else may".split(" ");
 const SECRETS = { AUTH_SECRET: randomBytes(32).toString("base64"), DEMO_PASSWORD: "lantern" };
 const running = [];
