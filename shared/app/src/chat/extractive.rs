@@ -44,9 +44,6 @@ pub fn answer(question: &str, earlier: &str, hits: &[Hit]) -> String {
 
 /// What each term counts: those of the question, and behind them those of the questions before, the later ones more.
 fn weights(question: &str, earlier: &str) -> BTreeMap<String, f64> {
-    if earlier.is_empty() {
-        return docent_text::terms(question).into_iter().map(|term| (term, 1.0)).collect();
-    }
     // "And how long does it last?" must not find what "does not".
     let docent_text::Question { terms, weights, .. } = docent_text::question(question);
     let mut asked: BTreeMap<String, f64> = terms.into_iter().zip(weights).collect();

@@ -170,5 +170,19 @@ fn is_wrapped(text: &str, at: usize) -> bool {
         None => false,
     };
     let line = || text[..at].trim_end_matches(|character: char| character != '\n' && character.is_whitespace());
-    goes_on && line().chars().next_back().is_some_and(|character| character != '\n')
+    goes_on
+        && line().chars().next_back().is_some_and(|character| character != '\n')
+        && !begins_as_the_line_before(text, at)
+}
+
+/// A column's name is looked for in so much of a line.
+const NAME_BYTES: usize = 128;
+
+/// Rows of a table, as docent-text writes them, begin with the name of the same column, in small letters or not.
+fn begins_as_the_line_before(text: &str, at: usize) -> bool {
+    let next = &text[at + 1..];
+    let end = next.bytes().take(NAME_BYTES).position(|byte| matches!(byte, b':' | b'\n'));
+    let Some(name) = end.filter(|end| next[*end..].starts_with(": ")).map(|end| &next[..end + 2]) else { return false };
+    let begin = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    text[begin..at].starts_with(name)
 }

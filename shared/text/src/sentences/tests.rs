@@ -11,7 +11,11 @@ fn unwrap_lines(text: &str) -> String {
     let mut unwrapped = String::with_capacity(text.len());
     let mut lines = text.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
-        let wrapped = lines.peek().is_some_and(|next| next.starts_with(char::is_lowercase));
+        let row = |next: &str| {
+            next.split_once(':')
+                .is_some_and(|(name, cell)| cell.starts_with(' ') && line.starts_with(&format!("{name}: ")))
+        };
+        let wrapped = lines.peek().is_some_and(|next| next.starts_with(char::is_lowercase) && !row(next));
         match line.strip_suffix('\n') {
             Some(content) if wrapped && !content.trim().is_empty() => {
                 unwrapped.push_str(content);
@@ -56,6 +60,7 @@ fn rules_hold_for_real_shapes() {
         "Dr. Weiß kam. z. B. heute. Ende.\nneue zeile. Neue Zeile.\n\nAbsatz\r\nnoch einer.\r\n\r\n",
         "吾輩は猫である。名前はまだ無い。Yes. 猫",
         " \n\nlower\n \nlower. \n\t\nx",
+        "was: a; wie: viel\nwas: b; wie: wenig\nwas es ist: c\nx",
     ] {
         assert_same(text);
     }

@@ -51,13 +51,14 @@ fn endless_words_are_not_indexed() {
 
 #[test]
 fn sentences_survive_wrapping_and_abbreviations() {
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("One. Two! Three?", &["One.", "Two!", "Three?"]),
         ("  Wrapped by\nan editor. Next.", &["Wrapped by\nan editor.", "Next."]),
         ("- item one\n- item two", &["- item one", "- item two"]),
         ("Dr. Smith met J. R. Tolkien. They talked.", &["Dr. Smith met J. R. Tolkien.", "They talked."]),
         ("See Fig. 3 for it. Then go.", &["See Fig. 3 for it.", "Then go."]),
         ("Para one\n\npara two", &["Para one", "para two"]),
+        ("id: 1; name: oak\nid: 2; name: elm\nidle talk", &["id: 1; name: oak", "id: 2; name: elm\nidle talk"]),
         ("吾輩は猫である。名前はまだ無い。", &["吾輩は猫である。", "名前はまだ無い。"]),
         (" \n ", &[]),
     ];
