@@ -189,3 +189,24 @@ async fn a_retry_makes_one_document_of_an_address() {
     assert_eq!(ids[0], ids[1]);
     assert_eq!(count(&world.admin().await, "select count(*) from document").await, 1);
 }
+
+#[tokio::test]
+async fn a_try_that_fails_takes_nothing_from_another_that_did_not() {
+    let world = World::new().await;
+    let (client, origin) = (world.tenant_a.clone(), Origin::start().await);
+    origin.set("/a.txt", 200, &[("content-type", "text/plain")], b"The island of Spiekeroog has a horse tram.");
+    let id = add(&client, &format!("{}/a.txt", origin.url)).await["id"].as_str().unwrap().to_owned();
+    work(&world).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (admin, url) = (world.admin().await, format!("http://{}/a.txt", silent.local_addr().unwrap()));
+    admin.execute("update document set source_url = $1", &[&url]).await.unwrap();
+    assert_eq!(client.post(&format!("/api/documents/{id}/refresh"), json!({})).await.status, 202);
+    let meanwhile = async {
+        drop(silent.accept().await.unwrap());
+        assert_eq!(admin.execute("update document set status = 'ready'", &[]).await.unwrap(), 1);
+        drop(silent);
+    };
+    let (taken, ()) = tokio::join!(world.files.ingest.due(), meanwhile);
+    taken.unwrap();
+    assert_eq!(document(&client, &id).await["status"], "ready");
+}

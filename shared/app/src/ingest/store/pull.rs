@@ -47,11 +47,11 @@ pub async fn unchanged(tx: &TenantTx, document: Uuid, epoch: i64) -> Result<()> 
     tx.execute(sql, &[&document, &epoch]).await.map(|_| ())
 }
 
-/// One more try failed; how many that makes. `None`: somebody else has the document now.
+/// One more try failed; how many that makes. `None`: somebody else has the document now, or was quicker.
 pub async fn put_off(tx: &TenantTx, document: Uuid, epoch: i64, seconds: i32) -> Result<Option<i32>> {
-    let sql = "update document set attempts = attempts + 1, status = 'queued', lease_owner = null,
+    let sql = "update document set attempts = attempts + 1, lease_owner = null,
                  lease_until = now() + make_interval(secs => $4), updated_at = now()
-               where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null returning attempts";
+               where tenant_id = $1 and id = $2 and epoch = $3 and deleted_at is null and status = 'queued' returning attempts";
     let row = tx.query_opt(sql, &[&document, &epoch, &f64::from(seconds)]).await?;
     Ok(row.map(|row| row.get(0)))
 }
