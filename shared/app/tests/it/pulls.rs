@@ -202,9 +202,9 @@ async fn a_try_that_fails_takes_nothing_from_another_that_did_not() {
     admin.execute("update document set source_url = $1", &[&url]).await.unwrap();
     assert_eq!(client.post(&format!("/api/documents/{id}/refresh"), json!({})).await.status, 202);
     let meanwhile = async {
-        drop(silent.accept().await.unwrap());
+        let asked = silent.accept().await.unwrap();
         assert_eq!(admin.execute("update document set status = 'ready'", &[]).await.unwrap(), 1);
-        drop(silent);
+        drop((asked, silent));
     };
     let (taken, ()) = tokio::join!(world.files.ingest.due(), meanwhile);
     taken.unwrap();
