@@ -1,7 +1,10 @@
 //! Memory of a stream that says nothing after its first words.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio::time::timeout;
 
 use super::Effort;
 use super::client::{Reading, Target};
@@ -12,6 +15,8 @@ use crate::{Outcome, build, process};
 
 /// So many are opened at the same time.
 const AT_ONCE: usize = 16;
+/// Whoever has not opened them all by then does not hold so many.
+const PATIENCE: Duration = Duration::from_secs(60);
 const SILENT: Manner = Manner { first: 0, hold: 0, ticks: 1, every: 0, rest: 0, silent: true };
 
 pub async fn run(stage: &Stage, actors: &Actors, effort: Effort) -> Outcome<()> {
@@ -25,32 +30,39 @@ pub async fn run(stage: &Stage, actors: &Actors, effort: Effort) -> Outcome<()> 
         let before = resident(target);
         let first = open(stage, target, effort.idle).await?;
         let with = resident(target);
-        let more = open(stage, target, effort.idle).await?;
+        let more = match first {
+            Some(_) => open(stage, target, effort.idle).await?,
+            None => None,
+        };
         let further = resident(target);
-        drop((first, more));
         let mebibytes = |bytes: f64| format!("{:.1}", bytes / 1024.0 / 1024.0);
-        let each = |bytes: f64| format!("{:.0}", bytes / effort.idle as f64);
+        let each = |held: bool, bytes: f64| match held {
+            true => format!("{:.0}", bytes / effort.idle as f64),
+            false => format!("not open after {} s", PATIENCE.as_secs()),
+        };
         table.row(vec![
             target.name.to_owned(),
             mebibytes(before),
             mebibytes(with),
-            each(with - before),
-            each(further - with),
+            each(first.is_some(), with - before),
+            each(more.is_some(), further - with),
         ]);
     }
     table.print();
     Ok(())
 }
 
-/// Streams whose first words were read.
-async fn open(stage: &Stage, target: &Target, streams: usize) -> Outcome<Vec<Reading>> {
+/// Streams whose first words were read; none where some never came.
+async fn open(stage: &Stage, target: &Target, streams: usize) -> Outcome<Option<Vec<Reading>>> {
     let opening = stream::iter(0..streams).map(async |_| {
         let mut reading = target.ask(&stage.http, &stage.question, stage.number()).await?;
         reading.stamped().await?;
         Ok(reading)
     });
-    let open: Vec<Outcome<Reading>> = opening.buffer_unordered(AT_ONCE).collect().await;
-    open.into_iter().collect()
+    match timeout(PATIENCE, opening.buffer_unordered(AT_ONCE).collect::<Vec<Outcome<Reading>>>()).await {
+        Ok(open) => open.into_iter().collect::<Outcome<_>>().map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Bytes.
